@@ -27,7 +27,7 @@ from netweft.dataplane.ovsdb.rows import ROW_KINDS, PortRow, Row, RowKey, RowKin
 from netweft.model import NodeView, Object, PortState, PortStatus, Tracked, key_of
 from netweft.services.fields import Reason, cookie
 from netweft.services.l2.bridges import KINDS, overlay_port, physical_link, tunnel_link
-from netweft.services.l3.watch import interface_to
+from netweft.services.l3.gateways.watched_nodes import interface_to
 from netweft.services.metadata.ends import INTERFACE as METADATA_PORT
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.values import BY_OVS

@@ -13,7 +13,7 @@ from typing import TypeVar
 from tests.netns.harness import Lab
 
 from netweft.lab import build
-from netweft.services.l3.watch import interface_to
+from netweft.services.l3.gateways.watched_nodes import interface_to
 
 T = TypeVar("T")
 TIMES = 3

@@ -9,12 +9,12 @@ from tests.ovs.features import BEFORE, LINUX_6_1
 from tests.ovs.sandbox import running
 from tests.scenarios.test_scenarios import CASES, Case, render
 from tests.unit.services.l2.test_stt import NET, OURS, THEIRS, elsewhere, node_with
-from tests.unit.services.l3.test_forwarding import forwarded as forwarded
-from tests.unit.services.l3.test_gateways import region as region
-from tests.unit.services.l3.test_nat66 import region as nat66
-from tests.unit.services.l3.test_routing import B1, R1
-from tests.unit.services.l3.test_routing import region as routed
-from tests.unit.services.l3.test_several_gateways import region as several
+from tests.unit.services.l3.gateways.test_flows import region as region
+from tests.unit.services.l3.gateways.test_nat66 import region as nat66
+from tests.unit.services.l3.gateways.test_several import region as several
+from tests.unit.services.l3.port_forwarding.test_flows import forwarded as forwarded
+from tests.unit.services.l3.routing.test_flows import B1, R1
+from tests.unit.services.l3.routing.test_flows import region as routed
 from tests.unit.services.lb.test_balancing import balanced, member, proxied
 from tests.unit.services.security.test_firewalls import ALL, WEB, Made, group, policy, rule
 

@@ -21,8 +21,8 @@ from netweft.services.fields import NOBODY
 from netweft.services.kinds import ADVERTISED, BROKEN, GUARANTEE, LEASE, LINK, METER, ROW, STATUS, Broken, value
 from netweft.services.l2.announce import Packet, announcement
 from netweft.services.l2.local_vlans import NETWORK_KEY, ROUTER_ZONES, LocalVlans
-from netweft.services.l3.floating_places import FloatingPlace
-from netweft.services.l3.forwarded import ForwardedAddresses
+from netweft.services.l3.floating_ips.places import FloatingPlace
+from netweft.services.l3.port_forwarding.wiring import ForwardedAddresses
 from netweft.services.l3.values import BfdSession, Gateway, GatewayPlace, Interface, LocalFloatingIp, LocalRouter
 from netweft.services.lb.wiring import addresses as vips
 from netweft.services.pipeline import BridgeFlow

@@ -32,17 +32,17 @@ from netweft.services.l2.network_hosts import NetworkHosts
 from netweft.services.l2.plugged_ports import PluggedPorts
 from netweft.services.l2.transit import Transit
 from netweft.services.l2.trunks import Trunks
-from netweft.services.l3.advertisers import Advertisers
-from netweft.services.l3.floating_places import FloatingPlace, FloatingPlaces
-from netweft.services.l3.forwarded import ForwardedAddresses
+from netweft.services.l3.floating_ips.places import FloatingPlace, FloatingPlaces
+from netweft.services.l3.gateways.nat_zones import NatZones, name_of, renames, zones_in
 from netweft.services.l3.interfaces import Interfaces
-from netweft.services.l3.labels import Labels
 from netweft.services.l3.local_routers import LocalRouters
-from netweft.services.l3.nat_zones import NatZones, name_of, renames, zones_in
+from netweft.services.l3.metering.labels import Labels
+from netweft.services.l3.neighbours.advertisers import Advertisers
+from netweft.services.l3.neighbours.unsure import Domains, UnsurePorts, may_be_there
+from netweft.services.l3.port_forwarding.wiring import ForwardedAddresses
 from netweft.services.l3.router_numbers import RouterNumbers
-from netweft.services.l3.unsure import Domains, UnsurePorts, may_be_there
+from netweft.services.l3.routing.watched_hops import WatchedHops
 from netweft.services.l3.values import BfdSession, GatewayPlace, Interface, LocalFloatingIp, LocalRouter
-from netweft.services.l3.watched_hops import WatchedHops
 from netweft.services.l3.wiring import place_of
 from netweft.services.lb.admitted import Sources
 from netweft.services.lb.look_ups import Services, Vips, balancer_of, units_of

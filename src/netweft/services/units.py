@@ -31,26 +31,26 @@ from netweft.services.l2.neighbours import NEIGHBOURS
 from netweft.services.l2.physical import PHYSICAL_NETWORKS
 from netweft.services.l2.stt import STT
 from netweft.services.l2.switching import SWITCHING
-from netweft.services.l3.advertisements import ADVERTISEMENTS
-from netweft.services.l3.bfd import BFD
-from netweft.services.l3.came_in_by import CAME_IN_BY
 from netweft.services.l3.echo import ECHOES
 from netweft.services.l3.firewalls import ROUTER_FIREWALLS
-from netweft.services.l3.floating import FLOATING_IPS
-from netweft.services.l3.forwarded import local_forwarding
-from netweft.services.l3.forwarded_pieces import FORWARDED_PIECES
-from netweft.services.l3.forwarding import FORWARDINGS
-from netweft.services.l3.gateways import GATEWAYS
+from netweft.services.l3.floating_ips.flows import FLOATING_IPS
+from netweft.services.l3.gateways.conntrack_helpers import HELPERS
+from netweft.services.l3.gateways.flows import GATEWAYS
+from netweft.services.l3.gateways.nat66 import NAT66
+from netweft.services.l3.gateways.symmetric_replies import CAME_IN_BY
+from netweft.services.l3.gateways.watched_nodes import session
 from netweft.services.l3.hand_ups import HAND_UPS
-from netweft.services.l3.helpers import HELPERS
-from netweft.services.l3.limits import LIMITS
-from netweft.services.l3.metering import METERINGS
-from netweft.services.l3.nat66 import NAT66
-from netweft.services.l3.neighbours import ROUTERS_NEIGHBOURS, nobody_elses
-from netweft.services.l3.next_hops import NEXT_HOPS, learned
-from netweft.services.l3.routing import ROUTERS
-from netweft.services.l3.unknown_hosts import UNKNOWN_HOSTS, claimed
-from netweft.services.l3.watch import session
+from netweft.services.l3.metering.flows import METERINGS
+from netweft.services.l3.neighbours.responder import ROUTERS_NEIGHBOURS, nobody_elses
+from netweft.services.l3.neighbours.router_advertisements import ADVERTISEMENTS
+from netweft.services.l3.neighbours.unknown_hosts import UNKNOWN_HOSTS, claimed
+from netweft.services.l3.port_forwarding.flows import FORWARDINGS
+from netweft.services.l3.port_forwarding.fragments import FORWARDED_PIECES
+from netweft.services.l3.port_forwarding.wiring import local_forwarding
+from netweft.services.l3.qos import LIMITS
+from netweft.services.l3.routing.bfd import BFD
+from netweft.services.l3.routing.flows import ROUTERS
+from netweft.services.l3.routing.next_hops import NEXT_HOPS, learned
 from netweft.services.l3.wiring import local_router
 from netweft.services.lb import balancing, pieces
 from netweft.services.lb.balancing import BALANCING

@@ -9,7 +9,7 @@ import pytest
 from netweft.agent.asked import answering
 from netweft.agent.asked.answering import Answering
 from netweft.agent.asked.entry import NotHere, beyond, check, flow_of
-from netweft.services.l3.takeover import Sight
+from netweft.services.l3.gateways.takeover import Sight
 from netweft.settings import AgentSettings
 from netweft.wire.questions import MOST_WATCHED, Ask, Exit, Probe, Sent
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from netweft.dataplane.host.having import having
 from netweft.dataplane.host.listening import Listener, answers
 from netweft.dataplane.packets import arp
-from netweft.services.l3.takeover import Sight
+from netweft.services.l3.gateways.takeover import Sight
 from netweft.wire.questions import Exit, Silent
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from netweft.dataplane.packets.router_advert import Advertisement, encode, solic
 from netweft.services.dhcp.requests import to_port
 from netweft.services.fields import Reason
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.advertisements import MOST_BETWEEN, to_say
+from netweft.services.l3.neighbours.router_advertisements import MOST_BETWEEN, to_say
 from netweft.services.values import Advertised, Asked, LocalPort
 
 # seconds

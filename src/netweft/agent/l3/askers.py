@@ -14,7 +14,7 @@ from netweft.dataplane.packets.datagram import IpAddress
 from netweft.services.addresses import Prefix, link_local, mac, octets, octets_of_mac, prefix, within
 from netweft.services.fields import IN_PORT, LOCAL_VLAN, tagged
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.announcements import to_network
+from netweft.services.l3.neighbours.gratuitous import to_network
 from netweft.services.l3.values import Gateway, Interface, LocalRouter
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT

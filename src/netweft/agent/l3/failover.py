@@ -29,8 +29,8 @@ from netweft.model import GatewayPort
 from netweft.services.addresses import octets, octets_of_mac
 from netweft.services.fields import Reason, cookie
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.announcements import to_network
-from netweft.services.l3.takeover import Order, Sight, chosen
+from netweft.services.l3.gateways.takeover import Order, Sight, chosen
+from netweft.services.l3.neighbours.gratuitous import to_network
 from netweft.services.l3.values import Gateway, GatewayPlace, Interface
 from netweft.services.l3.wire import wire_mac
 from netweft.services.values import Asked, HostFacts, LocalPort

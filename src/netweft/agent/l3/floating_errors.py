@@ -7,8 +7,8 @@ from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import readdressed
 from netweft.services.fields import NEXT_HOP, ROUTER, Reason, owner
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.ends import ends_of
-from netweft.services.l3.floating_errors import came_in, goes_out
+from netweft.services.l3.floating_ips.ends import ends_of
+from netweft.services.l3.floating_ips.icmp_errors import came_in, goes_out
 from netweft.services.values import Asked, LocalPort
 
 

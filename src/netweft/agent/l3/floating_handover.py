@@ -3,9 +3,9 @@
     it comes ─▶ translated here at once ─▶ nobody answers for it ─▶ answered for, announced
     it goes  ─▶ answered for no more ─▶ whoever waits for it is told
 
-Whose place it is all nodes know from the server, each in its own time (`services/l3/floating_places`).  Nobody is asked
-where nobody else can have it: it is new, or an agent that is new finds that it is answered for here.  One that is with
-its gateway is answered for where that is (`failover`).  docs/decisions/0434 has the why.
+Whose place it is all nodes know from the server, each in its own time (`services/l3/floating_ips/places`).  Nobody is
+asked where nobody else can have it: it is new, or an agent that is new finds that it is answered for here.  One that is
+with its gateway is answered for where that is (`failover`).  docs/decisions/0434 has the why.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ from netweft.dataplane.packets import arp
 from netweft.services.addresses import octets, octets_of_mac
 from netweft.services.fields import Reason, cookie, object_bits, owner
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.announcements import to_network
-from netweft.services.l3.floating_places import FloatingPlace, Where
+from netweft.services.l3.floating_ips.places import FloatingPlace, Where
 from netweft.services.l3.interfaces import keep
+from netweft.services.l3.neighbours.gratuitous import to_network
 from netweft.services.l3.values import LocalFloatingIp
 from netweft.services.l3.wire import ASKS, asking_mac
 from netweft.services.values import Asked, LocalPort

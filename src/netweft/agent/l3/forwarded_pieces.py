@@ -6,7 +6,7 @@ from netweft.agent.desired import Desired
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.services.fields import PIECES_ZONE, ROUTER, Reason, owner
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.forwarded_pieces import given_back
+from netweft.services.l3.port_forwarding.fragments import given_back
 from netweft.services.values import Asked, LocalPort
 
 

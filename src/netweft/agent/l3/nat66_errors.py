@@ -7,7 +7,7 @@ from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import readdressed6
 from netweft.services.fields import ROUTER, Reason, owner
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.nat66_errors import came_in, goes_out
+from netweft.services.l3.gateways.nat66_errors import came_in, goes_out
 from netweft.services.values import Asked, LocalPort
 
 

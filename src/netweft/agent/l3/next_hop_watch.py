@@ -23,7 +23,7 @@ from netweft.dataplane.packets import arp
 from netweft.dataplane.packets.datagram import IpAddress
 from netweft.services.addresses import octets, parsed, text
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.announcements import question, to_network
+from netweft.services.l3.neighbours.gratuitous import question, to_network
 from netweft.services.l3.values import Gateway
 
 log = structlog.get_logger(__name__)

@@ -28,9 +28,9 @@ from netweft.dataplane.packets.datagram import IpAddress
 from netweft.services.addresses import octets, octets_of_mac, parsed, text
 from netweft.services.fields import IN_PORT, LOCAL_VLAN, ROUTER, Reason, owner
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.announcements import announcements, to_network
 from netweft.services.l3.icmp_errors import unanswered
-from netweft.services.l3.next_hops import Learned, learned_by
+from netweft.services.l3.neighbours.gratuitous import announcements, to_network
+from netweft.services.l3.routing.next_hops import Learned, learned_by
 from netweft.services.l3.values import Gateway, LocalRouter
 from netweft.services.values import Asked, LocalPort
 

@@ -6,7 +6,7 @@ from msgspec import Struct, field
 
 from netweft.agent.desired import Desired
 from netweft.model import GatewayPort
-from netweft.services.l3.takeover import Order
+from netweft.services.l3.gateways.takeover import Order
 
 
 class Seat(Struct):

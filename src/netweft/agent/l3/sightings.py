@@ -12,8 +12,8 @@ from typing import Protocol
 
 import structlog
 
-from netweft.services.l3.takeover import AT_ONCE, SETTLING, Sight, is_cut_off, sight
-from netweft.services.l3.watch import interface_to
+from netweft.services.l3.gateways.takeover import AT_ONCE, SETTLING, Sight, is_cut_off, sight
+from netweft.services.l3.gateways.watched_nodes import interface_to
 
 log = structlog.get_logger(__name__)
 

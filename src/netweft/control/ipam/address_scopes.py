@@ -1,5 +1,5 @@
 """Address scopes: prefixes of the subnet pools in one scope do not overlap, and between its networks nothing is
-translated.  Routers lead from one scope into another by NAT only (`services/l3/scopes`).
+translated.  Routers lead from one scope into another by NAT only (`services/l3/routing/address_scopes`).
 
 A network is in the scopes of the pools that its subnets come from, one for each IP version.  It says so itself, and is
 written when that changes: the feed and answers need no look at pools.

@@ -31,7 +31,7 @@ from netweft.services.fields import (
     cookie,
 )
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.routes import BITS, DST, ETH, SRC
+from netweft.services.l3.routing.routes import BITS, DST, ETH, SRC
 from netweft.services.l3.values import LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import fragments

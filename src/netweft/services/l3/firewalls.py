@@ -26,7 +26,7 @@ from netweft.services.fields import (
     Reason,
     cookie,
 )
-from netweft.services.l3.routes import DST, ETH
+from netweft.services.l3.routing.routes import DST, ETH
 from netweft.services.l3.values import Interface, LocalRouter
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value

@@ -17,9 +17,9 @@ from netweft.services.addresses import Prefix, mac, octets, parsed, text, within
 from netweft.services.dhcp.requests import to_port
 from netweft.services.fields import LOCAL_VLAN, ROUTER, Why
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.ends import Ends
-from netweft.services.l3.floating_errors import to_outside
-from netweft.services.l3.forwarded import ForwardedAddresses
+from netweft.services.l3.floating_ips.ends import Ends
+from netweft.services.l3.floating_ips.icmp_errors import to_outside
+from netweft.services.l3.port_forwarding.wiring import ForwardedAddresses
 from netweft.services.l3.values import Gateway, Interface, LocalFloatingIp, LocalRouter
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT

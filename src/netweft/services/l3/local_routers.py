@@ -14,8 +14,8 @@ from netweft.reconcile.memo import Memo
 from netweft.services.addresses import mac
 from netweft.services.kinds import ROUTER, Item, ItemKey
 from netweft.services.l3.interfaces import Interfaces
+from netweft.services.l3.routing.watched_hops import WatchedHops, has_several
 from netweft.services.l3.values import Gateway, Interface, LocalRouter
-from netweft.services.l3.watched_hops import WatchedHops, has_several
 from netweft.services.l3.wire import wire_mac
 from netweft.services.l3.wiring import local_router
 

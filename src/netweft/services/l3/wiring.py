@@ -7,10 +7,11 @@ from msgspec.structs import replace
 from netweft.model import FixedIp, FloatingIp, GatewayPort, Network, Peer, QosPolicy, Router, RouterPort, Subnet
 from netweft.reconcile.memo import Reader
 from netweft.services.addresses import Prefix, prefix, text_of_mac, within
-from netweft.services.l3.bfd import ends
-from netweft.services.l3.floating_places import Where
-from netweft.services.l3.labels import labels_of
-from netweft.services.l3.nat_zones import name_of
+from netweft.services.l3.floating_ips.places import Where
+from netweft.services.l3.gateways.nat_zones import name_of
+from netweft.services.l3.metering.labels import labels_of
+from netweft.services.l3.routing.bfd import ends
+from netweft.services.l3.routing.watched_hops import on_the_link, several
 from netweft.services.l3.values import (
     BfdSession,
     Gateway,
@@ -21,7 +22,6 @@ from netweft.services.l3.values import (
     LocalRouter,
     WayToGateway,
 )
-from netweft.services.l3.watched_hops import on_the_link, several
 from netweft.services.l3.wire import asking_mac, wire_mac
 from netweft.services.node_facts import NO_LENGTHS, NO_METERS, host_facts
 from netweft.services.qos import largest_frame

@@ -39,9 +39,9 @@ from netweft.services.fields import (
 )
 from netweft.services.l2.neighbours import advertisement, arp_reply, asks_for
 from netweft.services.l3.echo import ECHO, HOPS, swapped
-from netweft.services.l3.neighbours import ASK, NOT_SAID, nobody_elses
-from netweft.services.l3.next_hops import LOOPBACK, at
-from netweft.services.l3.routes import DST, ETH, SRC, to_next_hop
+from netweft.services.l3.neighbours.responder import ASK, NOT_SAID, nobody_elses
+from netweft.services.l3.routing.next_hops import LOOPBACK, at
+from netweft.services.l3.routing.routes import DST, ETH, SRC, to_next_hop
 from netweft.services.lb import pieces
 from netweft.services.lb.slots import ALIKE, Share, owners, width
 from netweft.services.lb.values import LocalBalancer, Served, Service, Spread

@@ -43,7 +43,7 @@ from netweft.services.fields import (
     outside_meter,
 )
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.routes import DST, ETH, SRC
+from netweft.services.l3.routing.routes import DST, ETH, SRC
 from netweft.services.lb.values import LocalBalancer, Served
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import fragments

@@ -26,7 +26,7 @@ from netweft.dataplane.ovsdb.rows import MARK, PortRow
 from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import AGENT, IN_PORT, NEXT_HOP, OUT_PORT, Reason, cookie
 from netweft.services.l2.neighbours import arp_reply, asks_for
-from netweft.services.l3.neighbours import ASK, CLAIM
+from netweft.services.l3.neighbours.responder import ASK, CLAIM
 from netweft.services.metadata import ends
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.conntrack import REPLY, TRACKED_BIT

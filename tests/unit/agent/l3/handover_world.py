@@ -16,7 +16,7 @@ from netweft.dataplane.packets import arp
 from netweft.model import EMPTY_VIEW, FixedIp, FloatingIp, GatewayPort, NodeView, Port
 from netweft.services.fields import Reason, cookie
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.floating_places import FloatingPlace, Where
+from netweft.services.l3.floating_ips.places import FloatingPlace, Where
 from netweft.services.l3.values import Gateway, LocalFloatingIp
 from netweft.services.l3.wire import ASKS, asking_mac
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 from tests.unit.dataplane.test_router_advert import SAID, asks
-from tests.unit.services.l3.test_advertisements import told
+from tests.unit.services.l3.neighbours.test_router_advertisements import told
 from tests.waiting import until
 
 from netweft.agent.desired import Desired, Part

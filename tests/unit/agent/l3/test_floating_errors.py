@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.services.l3.test_gateways import (
+from tests.unit.services.l3.gateways.test_flows import (
     B1,
     B2,
     BLUE,

@@ -3,9 +3,9 @@
 from ipaddress import IPv4Address
 
 import pytest
-from tests.unit.services.l3.test_floating import B2, F2
-from tests.unit.services.l3.test_floating import region as region
-from tests.unit.services.l3.test_gateways import GATEWAY, MACS, NEAR, OUTSIDE, ROUTER_OUT_THERE, SOMEBODY, R, own
+from tests.unit.services.l3.floating_ips.test_flows import B2, F2
+from tests.unit.services.l3.floating_ips.test_flows import region as region
+from tests.unit.services.l3.gateways.test_flows import GATEWAY, MACS, NEAR, OUTSIDE, ROUTER_OUT_THERE, SOMEBODY, R, own
 
 from netweft.agent.l3.askers import by_gateway
 from netweft.agent.l3.floating_errors import FloatingErrors

@@ -1,9 +1,9 @@
 """ICMP errors from who has a floating IP of each of a router's external networks: said by the one that it leaves by."""
 
 import pytest
-from tests.unit.services.l3.test_gateways import B1, B2, OUTSIDE, SOMEBODY
-from tests.unit.services.l3.test_several_gateways import HOPS, OTHER_PORT, SECOND, lent, settle_with
-from tests.unit.services.l3.test_several_gateways import region as region
+from tests.unit.services.l3.gateways.test_flows import B1, B2, OUTSIDE, SOMEBODY
+from tests.unit.services.l3.gateways.test_several import HOPS, OTHER_PORT, SECOND, lent, settle_with
+from tests.unit.services.l3.gateways.test_several import region as region
 
 from netweft.agent.l3.floating_errors import FloatingErrors
 from netweft.dataplane.openflow.messages import PacketIn

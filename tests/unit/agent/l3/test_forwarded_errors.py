@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address
 
 import pytest
-from tests.unit.services.l3.test_gateways import (
+from tests.unit.services.l3.gateways.test_flows import (
     B1,
     B2,
     GATEWAY,
@@ -17,7 +17,7 @@ from tests.unit.services.l3.test_gateways import (
     own,
     region,
 )
-from tests.unit.services.l3.test_gateways import R as ROUTER_
+from tests.unit.services.l3.gateways.test_flows import R as ROUTER_
 
 from netweft.agent.l3.floating_errors import FloatingErrors
 from netweft.dataplane.openflow.flow import Action, Ct, Nat, Resubmit, SetField

@@ -4,8 +4,8 @@ from ipaddress import IPv6Address
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.services.l3.test_nat66 import B1, FAR, GATEWAY, NEXT, OUTSIDE, SNAT, R, own_address
-from tests.unit.services.l3.test_nat66 import region as region
+from tests.unit.services.l3.gateways.test_nat66 import B1, FAR, GATEWAY, NEXT, OUTSIDE, SNAT, R, own_address
+from tests.unit.services.l3.gateways.test_nat66 import region as region
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3.nat66_errors import Nat66Errors

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 import pytest
 from msgspec.structs import replace
 from tests.unit.agent.l3.test_resolver import OTHER, OWN, THEIRS, Stage, region, stage
-from tests.unit.services.l3.test_gateways import OUTSIDE, R
+from tests.unit.services.l3.gateways.test_flows import OUTSIDE, R
 
 from netweft.agent.l3.next_hop_watch import MOST_UNANSWERED
 from netweft.model import HostRoute

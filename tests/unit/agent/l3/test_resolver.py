@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.services.l3.test_gateways import GATEWAY, OUTSIDE, ROUTER_OUT_THERE, R, region
+from tests.unit.services.l3.gateways.test_flows import GATEWAY, OUTSIDE, ROUTER_OUT_THERE, R, region
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3 import held, resolver

@@ -2,7 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.services.l3.test_routing import B2, BLUE, G1, R2, RED, TO_BLUE, TO_RED, R, own
+from tests.unit.services.l3.routing.test_flows import B2, BLUE, G1, R2, RED, TO_BLUE, TO_RED, R, own
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3.resolver import Resolver

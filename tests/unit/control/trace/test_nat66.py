@@ -2,8 +2,19 @@
 
 import pytest
 from tests.unit.control.trace.faults import ways
-from tests.unit.services.l3.test_nat66 import B1, BLUE, FAR, G1, GREEN, OUTSIDE, SNAT, TO_BLUE, TO_GREEN, own_address
-from tests.unit.services.l3.test_nat66 import region as region
+from tests.unit.services.l3.gateways.test_nat66 import (
+    B1,
+    BLUE,
+    FAR,
+    G1,
+    GREEN,
+    OUTSIDE,
+    SNAT,
+    TO_BLUE,
+    TO_GREEN,
+    own_address,
+)
+from tests.unit.services.l3.gateways.test_nat66 import region as region
 
 from netweft.control.trace.packet import UDP, Packet
 from netweft.control.trace.way import Way

@@ -3,7 +3,7 @@ which connections are tried when a policy permits less."""
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.services.l3.test_gateways import GATEWAY, MACS, NEAR, OUTSIDE, ROUTER_OUT_THERE, SOMEBODY
+from tests.unit.services.l3.gateways.test_flows import GATEWAY, MACS, NEAR, OUTSIDE, ROUTER_OUT_THERE, SOMEBODY
 from tests.unit.services.security.test_firewalls import ALL, GROUP, ONLY_WEB, OPEN, WEB, group, policy, rule
 
 from netweft.dataplane.openflow.fields import PROTO_UDP

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from tests.unit.services.l3.test_gateways import FLOATING, GATEWAY, OUTSIDE, region
+from tests.unit.services.l3.gateways.test_flows import FLOATING, GATEWAY, OUTSIDE, region
 
 from netweft.dataplane.openflow.flow import Controller, Flow, Meter
 from netweft.dataplane.openflow.meters import DropMeter

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from msgspec.structs import replace
-from tests.unit.services.l3.test_several_gateways import FIRST_PORT, HOPS, OTHER_PORT, R, with_gateways
-from tests.unit.services.l3.test_several_gateways import region as region
+from tests.unit.services.l3.gateways.test_several import FIRST_PORT, HOPS, OTHER_PORT, R, with_gateways
+from tests.unit.services.l3.gateways.test_several import region as region
 
 from netweft.services.l3.wiring import local_router
 from netweft.services.values import HostFacts

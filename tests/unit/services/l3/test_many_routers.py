@@ -1,7 +1,7 @@
 """What it costs to look at all routers of a node: only what has changed, when something has."""
 
 import pytest
-from tests.unit.services.l3.test_gateways import BLUE, OUTSIDE, R
+from tests.unit.services.l3.gateways.test_flows import BLUE, OUTSIDE, R
 
 from netweft.reconcile.memo import Reader
 from netweft.services.l3 import local_routers

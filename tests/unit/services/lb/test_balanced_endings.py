@@ -2,7 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.services.l3.test_routing import B1, B2, BLUE, R1, RED, region
+from tests.unit.services.l3.routing.test_flows import B1, B2, BLUE, R1, RED, region
 from tests.unit.services.lb import test_balancing
 from tests.unit.services.lb.test_balancing import LISTENER, POOL, member
 

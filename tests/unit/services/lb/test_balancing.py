@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.services.l3.test_routing import B1, B2, BLUE, G1, R1, R2, RED, TO_BLUE, TO_RED, R, own, region
+from tests.unit.services.l3.routing.test_flows import B1, B2, BLUE, G1, R1, R2, RED, TO_BLUE, TO_RED, R, own, region
 
 from netweft.dataplane.openflow.flow import Ct
 from netweft.dataplane.openflow.meters import DropMeter

@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.services.l3.test_routing import B1, B2, BLUE, R1, TO_RED, own, region
+from tests.unit.services.l3.routing.test_flows import B1, B2, BLUE, R1, TO_RED, own, region
 from tests.unit.services.lb.test_balancing import LB, LISTENER, POOL, VIPS, balanced, member
 
 from netweft.agent.lb.pieces import VipPieces

@@ -1,0 +1,1 @@
+"""Metering labels: what a router's traffic to and from the external network is counted by."""

@@ -1,0 +1,1 @@
+"""Port forwarding: single ports of a floating IP."""

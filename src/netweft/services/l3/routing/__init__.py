@@ -1,0 +1,1 @@
+"""Routes: which next hop a packet gets, and which MAC that has."""
