@@ -53,15 +53,22 @@ def turns(asked: Sequence[str], machine: str, when: str, found: Sequence[Result]
     ]
 
 
+def after(asked: Sequence[str], found: Sequence[Result]) -> list[str]:
+    """What comes after the last one of which anything was heard, or after the first."""
+    heard = (place for place, name in enumerate(asked) if any(one.test.startswith(name) for one in found))
+    return list(asked[max(heard, default=0) + 1 :])
+
+
 class Output(io.BytesIO):
-    """Takes what pytest writes, keeps it and what it says of each test, and shows the latter as it comes: many may run
-    at the same time."""
+    """Takes what pytest writes, keeps it and what it says of each test, and shows the latter as it comes, with what is
+    written after one that has failed: many may run at the same time, and each for long."""
 
     def __init__(self) -> None:
         super().__init__()
         self.results: list[Result] = []
         self.spent = 0
         self._line = b""
+        self._failed = False
 
     def write(self, chunk: bytes) -> int:  # type: ignore[override]
         *lines, self._line = (self._line + chunk).split(b"\n")
@@ -71,6 +78,9 @@ class Output(io.BytesIO):
                 self.spent = int(text.removeprefix(SPENT))
             elif said := _SAID.match(text):
                 self.results.append(Result(said[1], said[2], self.spent))
+                self._failed = said[2] not in (PASSED, SKIPPED)
+                print(text, flush=True)
+            elif self._failed:
                 print(text, flush=True)
         return super().write(chunk)
 

@@ -163,23 +163,25 @@ def _run(share: Share, end: float) -> list[Turn]:
 
 
 def _turns(engine: Engine, tests: str, kept: Table | None) -> list[Turn]:
-    """Of what one guest has tried: one of each file, or of what was asked for of it."""
+    """Of what one guest has tried: one of each file, or of what was asked for of it.  What comes after a file in which
+    a guest has ended gets another one."""
     output, finished, today = Output(), True, f"{datetime.now(UTC):%Y-%m-%d} {commit()}"
     start, asked = time.monotonic(), tests.split()
     try:
         engine.execute(f"{PYTEST} --timeout={engine.timeout} {shlex.join(asked)}", output)
     except Stopped:
         finished = False
-    turns = results.turns(asked, engine.name, today, output.results, finished=finished)
+    after = [] if finished else results.after(asked, output.results)
+    turns = results.turns(asked[: len(asked) - len(after)], engine.name, today, output.results, finished=finished)
     for turn in turns:
         if kept and "::" not in turn.tests:
             kept.put(turn)
-    if any(failure for turn in turns for failure in turn.failures) or (finished and not output.results):
+    if not finished or not output.results:
         print(output.text(), flush=True)
     words = "" if finished else ", not to its end"
     took = f"{time.monotonic() - start:.0f} s, {output.spent or '?'} of a processor"
     print(f"{tests}: {took}, on {engine.name}{words}", flush=True)
-    return turns
+    return turns + (_turns(engine, " ".join(after), kept) if after else [])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import io
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import redirect_stderr, redirect_stdout
 from itertools import permutations
 from statistics import median
@@ -196,7 +196,7 @@ def caught(lab: Lab, stage: Stage, frm: str, to: str, **more: Any) -> dict[str, 
     target = stage.vms[to].nic.address
     with ThreadPoolExecutor(1) as waiting:
         told = waiting.submit(trace, lab, frm, to, live={"seconds": 2 * PATIENCE, **more})
-        while not told.done():
+        while not wait([told], timeout=0.1).done:  # not without a pause: docs/datapaths.md
             lab.ping(stage.vms[frm], target, seconds=1)
         return told.result()
 

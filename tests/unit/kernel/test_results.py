@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.kernel.results import BEGIN, END, HEAD, SPENT, Output, Result, Table, Turn, table, turns
+import pytest
+from tests.kernel.results import BEGIN, END, HEAD, SPENT, Output, Result, Table, Turn, after, table, turns
 from tests.kernel.run import EVERY, TOGETHER, together
 
 SAID = b"""collecting ... collected 4 items
@@ -22,13 +23,15 @@ RESULTS = (
 )
 
 
-def test_what_pytest_says_is_kept_however_it_is_cut() -> None:
+def test_what_pytest_says_is_kept_however_it_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    """And shown are the tests, with why one has failed."""
     for size in (1, 7, len(SAID)):
         output = Output()
         for start in range(0, len(SAID), size):
             output.write(SAID[start : start + size])
         assert tuple(output.results) == RESULTS
         assert output.text() == SAID.decode().replace("\r", "")
+        assert capsys.readouterr().out.splitlines() == SAID.decode().replace("\r", "").splitlines()[2:-1]
 
 
 def test_the_table_names_what_failed_and_what_was_not_reached() -> None:
@@ -104,3 +107,11 @@ def test_those_with_the_same_lab_are_tried_together() -> None:
     for word in words:
         tried = [{f"tests/netns/test_{name}.py" for name in some} & set(word.split()) for some in (three, two)]
         assert not all(tried), word
+
+
+def test_where_a_guest_ended_the_files_after_that_get_another_one() -> None:
+    asked = [f"tests/netns/test_{name}.py" for name in "abc"]
+    assert after(asked, []) == asked[1:]
+    assert after(asked, [Result("tests/netns/test_a.py::test_one", "PASSED")]) == asked[1:]
+    assert after(asked, [Result("tests/netns/test_b.py::test_one", "PASSED")]) == asked[2:]
+    assert after(asked, [Result("tests/netns/test_c.py::test_one", "PASSED")]) == []
