@@ -34,9 +34,10 @@ def crc32c(data: bytes) -> int:
     return value ^ 0xFFFFFFFF
 
 
-def packet(source: int, target: int, chunk: int, tag: int = TAG) -> bytes:
-    """tag: of who it is for, which the kernel's conntrack looks at; an INIT has none yet."""
-    body = _BODIES[chunk]
+def packet(source: int, target: int, chunk: int, tag: int = TAG, padding: int = 0) -> bytes:
+    """tag: of who it is for, which the kernel's conntrack looks at; an INIT has none yet.  padding: how many bytes more
+    an INIT has, in a parameter for that (RFC 4820)."""
+    body = _BODIES[chunk] + (struct.pack("!HH", 0x8005, 4 + padding) + bytes(padding) if padding else b"")
     flags = 3 if chunk == 0 else 0
     tag = 0 if chunk == 1 else tag
     rest = struct.pack("!BBH", chunk, flags, 4 + len(body)) + body

@@ -17,8 +17,18 @@ from tests.netns.inside.pings import checksum
 from tests.netns.outside import OUTSIDE
 from tests.netns.test_gateways import BEHIND, Stage, own_address, pings, seen_as
 from tests.netns.test_gateways import stage as stage
-from tests.netns.test_reported import CUT, MUCH, datagram, heard, put_together, routers_mac, send_outside, soon
-from tests.netns.test_reported import ends as frame_ends
+from tests.netns.test_reported import (
+    CUT,
+    FAR,
+    MUCH,
+    answers_of,
+    datagram,
+    heard,
+    put_together,
+    routers_mac,
+    send_outside,
+    soon,
+)
 from tests.netns.test_routing import address
 
 from netweft.lab.commands import in_namespace, run
@@ -27,7 +37,6 @@ from netweft.lab.vm import Vm
 SCTP = Path(__file__).with_name("sctp.py")
 UDP, TCP, FIRST, LAST, TO_ONE, SAME = 9000, 9001, 9100, 9103, 9200, 9300
 SMALL, PIECES = 100, 4000
-FAR = "198.51.100.77"  # nobody's
 
 
 class Forwarded(NamedTuple):
@@ -138,12 +147,12 @@ def test_tcp_in_pieces(lab: Lab, stage: Stage, forwarded: Forwarded) -> None:
     macs, ends, ports = (frame[:6].hex(":"), frame[6:12].hex(":")), (FAR, forwarded.address), (4321, TCP)
     with lab.inside(stage.two, "serve", "5001"), lab.inside_namespace(outside(lab), "capture") as there:
         send_outside(lab, frames.pieces(frames.syn4(macs, ends, ports, MUCH), CUT, ident=90))
-        begun = answers_of(there, forwarded, 2)
+        begun = answers_of(there, (forwarded.address, TCP, FAR, 4321), 2)
         for number in range(5):
             at = 2 + number * len(MUCH)
             segment = frames.segment4(macs, ends, ports, (at, begun + 1), frames.ACK | frames.PSH, MUCH)
             send_outside(lab, frames.pieces(segment, CUT, ident=91 + number))
-            answers_of(there, forwarded, at + len(MUCH))
+            answers_of(there, (forwarded.address, TCP, FAR, 4321), at + len(MUCH))
         told = 2 + 5 * len(MUCH)
         for number in range(4):  # what comes between is acknowledged, too, and not in fragments
             at = begun + 1 + number * 60_000
@@ -166,16 +175,6 @@ def leaves_in_pieces(lab: Lab, frm: Vm, there: Inside, forwarded: Forwarded, num
     assert segment[:2] == TCP.to_bytes(2, "big")
     assert checksum(pseudo + struct.pack("!HH", 6, len(segment)) + segment) == 0
     return segment
-
-
-def answers_of(capture: Inside, forwarded: Forwarded, acknowledged: int) -> int:
-    """Where the segment is in its stream that acknowledges so much."""
-    for frame in soon(capture):
-        if frame[12:14] == b"\x08\0" and frame[23] == 6 and frame_ends(frame) == (forwarded.address, TCP, FAR, 4321):
-            sequence, reached = struct.unpack_from("!II", frame, 38)
-            if reached == acknowledged:
-                return int(sequence)
-    raise AssertionError(f"nobody acknowledged {acknowledged}")
 
 
 class TestSctp:

@@ -3,6 +3,7 @@
 Each test names where: projects on GitHub, and the number of the issue or pull request.
 """
 
+import struct
 import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
@@ -19,6 +20,7 @@ from tests.netns.test_routing import address
 from netweft.lab.vm import Vm
 
 PORT = 4321
+FAR = "198.51.100.77"  # nobody's: whose answers are only seen
 MUCH, CUT = bytes(1200), 800  # Open vSwitch's conntrack takes no fragment that is smaller than 400
 
 
@@ -180,10 +182,15 @@ def test_connections_that_begin_in_pieces_by_a_floating_ip(
     fragments without ports, antrea-io/antrea#348 what Open vSwitch's conntrack made of them, docs/decisions/0451 what
     it still spoils."""
     red, own = stage.red, address(stage.red)
-    begun = frames.syn4(way_out, (BEHIND, floating), (PORT, 5001), MUCH)
+    way, back = (way_out, (FAR, floating), (PORT, 5001)), (floating, 5001, FAR, PORT)
     with lab.inside(red, "serve", "5001"), lab.inside_namespace(outside(lab), "capture") as there:
-        send_outside(lab, frames.pieces(begun, CUT, ident=77))
-        until_agreed(there, (floating, 5001, BEHIND, PORT))
+        send_outside(lab, frames.pieces(frames.syn4(*way, MUCH), CUT, ident=77))
+        begins = answers_of(there, back, 2)
+        for number in range(2):  # what comes after it, too
+            at = 2 + number * len(MUCH)
+            segment = frames.segment4(*way, (at, begins + 1), frames.ACK | frames.PSH, MUCH)
+            send_outside(lab, frames.pieces(segment, CUT, ident=81 + number))
+            answers_of(there, back, at + len(MUCH))
     begun = frames.syn4((red.nic.mac, routers_mac(lab, red)), (own, BEHIND), (PORT, 5002), MUCH)
     with lab.inside_namespace(outside(lab), "serve", "5002"), lab.inside(red, "capture") as here:
         lab.send_frames(red, *frames.pieces(begun, CUT, ident=78))
@@ -192,9 +199,7 @@ def test_connections_that_begin_in_pieces_by_a_floating_ip(
 
 def test_sctp_in_pieces_by_a_floating_ip(lab: Lab, stage: Stage, floating: str, way_out: tuple[str, str]) -> None:
     red, own = stage.red, address(stage.red)
-    begun = sctp.packet(PORT, 5003, 1)
-    head, rest = begun[:8], begun[12:] + MUCH
-    packet = head + sctp.crc32c(head + bytes(4) + rest).to_bytes(4, "little") + rest
+    packet = sctp.packet(PORT, 5003, 1, padding=len(MUCH))
     with lab.inside(red, "capture") as here:
         send_outside(lab, frames.pieces(frames.sctp4(way_out, (BEHIND, floating), packet), CUT, ident=79))
         assert put_together(here, (BEHIND, own)) == packet
@@ -214,6 +219,16 @@ def until_agreed(capture: Inside, wanted: tuple[str, int, str, int]) -> None:
         if frame[12:14] == b"\x08\0" and frame[23] == 6 and ends(frame) == wanted and frame[47] & 0x3F == 0x12:
             return
     raise AssertionError("nobody agreed")
+
+
+def answers_of(capture: Inside, wanted: tuple[str, int, str, int], acknowledged: int) -> int:
+    """Where the segment is in its stream that acknowledges so much, from and to there."""
+    for frame in soon(capture):
+        if frame[12:14] == b"\x08\0" and frame[23] == 6 and ends(frame) == wanted:
+            sequence, reached = struct.unpack_from("!II", frame, 38)
+            if reached == acknowledged:
+                return int(sequence)
+    raise AssertionError(f"nobody acknowledged {acknowledged}")
 
 
 def put_together(capture: Inside, wanted: tuple[str, str], protocol: int = 132) -> bytes:

@@ -13,6 +13,7 @@ from tests.netns.inside.pings import checksum
 from tests.netns.test_gateways import BEHIND, BEHIND_6, Stage, own_address
 from tests.netns.test_gateways import stage as stage
 from tests.netns.test_reported import (
+    FAR,
     PORT,
     answer,
     datagram,
@@ -30,7 +31,6 @@ from tests.netns.test_routing import address
 
 from netweft.lab.vm import Vm
 
-FAR = "198.51.100.77"  # nobody's: what is sent there is only seen
 EXCEEDED_6 = b"\x86\xdd\x3a\x03"  # IPv6, ICMPv6, and its type
 LEAST = 28  # bytes of a packet that an error has to quote (RFC 792)
 

@@ -5,9 +5,9 @@
 
 On the VM's own node, where that is wired to the external network, whoever has the gateway; else where the gateway is,
 as that is there (`places`).
-Nothing is remembered for it, so nothing can be lost: but for fragments, of which Open vSwitch 3.1 spoils the later ones
-when it writes over an address (it takes what they carry for a TCP or UDP header, and mends its checksum).  What
-the connection tracker translates it does not spoil.
+Nothing is remembered for it, so nothing can be lost: but for fragments in the userspace datapath, which spoils the
+later ones when it writes over an address (it takes what they carry for a TCP or UDP header, and mends its checksum).
+What its connection tracker translates it does not spoil (0451).  The kernel's spoils none.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,7 +32,7 @@ from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.security import fragments
 from netweft.services.security.conntrack import TRACKED_BIT
 from netweft.services.service import Service, Wanted
-from netweft.services.values import Uplinks
+from netweft.services.values import LocalNetwork, Uplinks
 
 TO_ROUTER, FROM_OUTSIDE, TRANSLATED, ITSELF, ROUTING, TO_OUTSIDE, OUT, NEXT_HOP = (
     INT[name]
@@ -86,9 +86,7 @@ def _enter(_: Uplinks, here: LocalRouter) -> Iterator[BridgeFlow]:
             enter = (SetField(ROUTER, here.number), INT["outside_ingress"].goto)
             yield TO_ROUTER.flow(20, owner, {**match, "eth_type": ETH_IPV4}, *enter)
         yield FROM_OUTSIDE.flow(20, owner, to_it, SetField("ipv4_dst", one.fixed), ITSELF.goto)
-        for piece in _PIECES:
-            into = _tracked(one.end.zone, Nat(dst=one.fixed), TRANSLATED)
-            yield FROM_OUTSIDE.flow(23, owner, {**to_it, **piece}, *into)
+        yield from _pieces_in(here, one, to_it)
     yield from icmp_errors.coming_in(here)
     if here.gateway is None:
         yield from _nothing_else(here)
@@ -101,7 +99,7 @@ def _leave(_: Uplinks, here: LocalRouter) -> Iterator[BridgeFlow]:
         if here.gateway is None:  # as above
             from_it |= {"eth_src": mac(one.end.port.mac_address)}
         yield TO_OUTSIDE.flow(20, owner, from_it, own, SetField("ipv4_src", one.address), OUT.goto)
-        for piece in _PIECES:
+        for piece in _PIECES if here.gives_pieces else ():
             out_of = _tracked(one.end.zone, Nat(src=one.address), OUT)
             yield TO_OUTSIDE.flow(23, owner, {**from_it, **piece}, own, *out_of)
         if one.own_mac:  # from its own or another router of this node
@@ -111,6 +109,28 @@ def _leave(_: Uplinks, here: LocalRouter) -> Iterator[BridgeFlow]:
     yield from icmp_errors.going_out(here)
     if here.gateway is None:
         yield from _by_itself(here)
+
+
+def _pieces_in(here: LocalRouter, one: LocalFloatingIp, to_it: dict[str, Value]) -> Iterator[BridgeFlow]:
+    """In the kernel's datapath the tracker puts them together, for whoever needs ports after that, and no more."""
+    owner = _owner(one)
+    collected = CtClear(), SetField(PIECE, 1), Ct(zone=one.end.zone, table=TRANSLATED.id)
+    into = _tracked(one.end.zone, Nat(dst=one.fixed), TRANSLATED) if here.gives_pieces else collected
+    for piece in _PIECES:
+        yield FROM_OUTSIDE.flow(23, owner, {**to_it, **piece}, *into)
+    if not here.gives_pieces:
+        match: dict[str, Value] = {**_tracked_in(one.end.zone), "ipv4_dst": one.address}
+        onward = (*_in_its_network(here, one.end.network), SetField("ipv4_dst", one.fixed), ITSELF.goto)
+        yield TRANSLATED.flow(20, owner, match, *onward)
+
+
+def _tracked_in(zone: int) -> dict[str, Value]:
+    return {"ct_zone": zone, "ct_state": (TRACKED_BIT, TRACKED_BIT), "eth_type": ETH_IPV4}
+
+
+def _in_its_network(here: LocalRouter, network: LocalNetwork) -> tuple[Action, ...]:
+    """What was collected may have come with another's."""
+    return SetField(ROUTER, here.number), SetField(LOCAL_VLAN, network.vlan)
 
 
 def _tracked(zone: int, nat: Nat, table: Table) -> tuple[Action, ...]:
@@ -154,9 +174,7 @@ def _nothing_else(here: LocalRouter) -> Iterator[BridgeFlow]:
     for vlan in sorted({one.end.network.vlan for one in here.floating_ips}):
         yield FROM_OUTSIDE.flow(10, owner, {**ipv4, LOCAL_VLAN: vlan})
     for zone, network in {one.end.zone: one.end.network for one in here.floating_ips}.items():
-        of_it: dict[str, Value] = {"ct_zone": zone, "ct_state": (TRACKED_BIT, TRACKED_BIT)}
-        enter = (SetField(ROUTER, here.number), SetField(LOCAL_VLAN, network.vlan))  # it may have come with another's
-        yield TRANSLATED.flow(10, owner, {**of_it, "eth_type": ETH_IPV4}, *enter, ITSELF.goto)
+        yield TRANSLATED.flow(10, owner, _tracked_in(zone), *_in_its_network(here, network), ITSELF.goto)
 
 
 def _too_big(here: LocalRouter) -> Iterator[BridgeFlow]:

@@ -28,8 +28,10 @@ from netweft.dataplane.openflow.flow import Meter
 from netweft.model import BandwidthLimit, FloatingIp, HostRoute, MeteringLabel, Port, QosPolicy, Segment
 from netweft.model.metering import SHARED, MeteringRule
 from netweft.services.addresses import mac, prefix
-from netweft.services.fields import Reason, owner
+from netweft.services.fields import PIECES_ZONE, Reason, owner
+from netweft.services.security.conntrack import IS_INVALID
 from netweft.testing import packets
+from netweft.testing.conntrack import Tracker
 from netweft.testing.node import uplinks_of
 from netweft.testing.region import Region, floating_ip, port, subnet
 from netweft.testing.switch import Delivery, Packet
@@ -118,6 +120,36 @@ def test_out_by_its_own_node_and_back(region: Region, one: Port, to: str, next_h
     (delivery,) = comes_in(region, back)
     assert region.ids_of([delivery]) == [one.id]
     assert delivery.packet["ipv4_dst"] == prefix(own(one)).value
+
+
+@pytest.mark.parametrize("datapath", ["system", "netdev"])
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_fragments_are_remembered_in_the_userspace_datapath_alone(
+    region: Region, datapath: str, protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel's tracker puts them together, and what it thinks of their connection does not count (0451)."""
+    look, gateways = Tracker.look, range(4096, PIECES_ZONE)
+
+    def doubted(self: Tracker, zone: int, packet: Packet) -> Packet:
+        of_one = self.gives_whole and zone in gateways
+        return {"ct_state": IS_INVALID[0], "ct_zone": zone} if of_one else look(self, zone, packet)
+
+    monkeypatch.setattr(Tracker, "look", doubted)
+    for node in region.nodes.values():
+        node.rendering.set_host(replace(node.host, datapath_type=datapath))
+        node.bridges["int"].tracker.gives_whole = datapath == "system"
+    settle(region)
+    make = {"tcp": packets.tcp, "udp": packets.udp}[protocol]
+    asked = make(MACS[NEAR], F2.mac_address, NEAR, F2.floating_ip_address, 53, 1000)
+    came = [one for piece in packets.fragments(asked, 3) for one in comes_in(region, piece)]
+    assert region.ids_of(came) == [B2.id] * 3
+    assert {one.packet["ipv4_dst"] for one in came} == {prefix(own(B2)).value}
+    heard(region).clear()
+    for piece in packets.fragments(make(B2.mac_address, by(B2), own(B2), SOMEBODY, 1000, 53), 3):
+        assert region.send(B2, piece) == []
+    assert [packet["ipv4_src"] for packet in heard(region)] == [prefix(F2.floating_ip_address).value] * 3
+    zones = {key[0] for key in region.nodes["hv2"].bridges["int"].tracker.connections}
+    assert bool(zones & set(gateways)) is (datapath == "netdev")
 
 
 def test_no_mac_is_seen_behind_two_nodes(region: Region) -> None:
