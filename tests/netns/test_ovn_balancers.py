@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 import pytest
-from tests.netns.balancers import Balancer, ask, serving
+from tests.netns.balancers import Balancer, Talk, ask, serving
 from tests.netns.harness import Lab, until
 from tests.netns.ovn_networks import networks
 from tests.netns.test_routing import address
@@ -66,21 +66,40 @@ def test_weights_are_how_often(lab: Lab, stage: Stage) -> None:
     until_these_answer(lab.layout.vm_namespace(stage.here.name), VIP, {light.name, heavy.name})
     stage.balancer.update(address(heavy), weight=9)
 
-    def is_so() -> bool:
+    def most_are_its() -> bool:
         said = ask(lab.layout.vm_namespace(stage.here.name), VIP, times=100)
         by = {name.split()[0]: count for name, count in said.items()}
         return by.get(heavy.name, 0) > 75 and by.get(light.name, 0) > 0
 
-    until(is_so, "nine of ten are the heavy one's", seconds=PATIENCE)
+    until(most_are_its, "nine of ten are the heavy one's", seconds=PATIENCE)
     stage.balancer.update(address(heavy), weight=1)
+    until(lambda: not most_are_its(), "half are", seconds=PATIENCE)
 
 
 def test_from_outside_by_a_floating_ip(lab: Lab, stage: Stage) -> None:
     with lab.cloud() as cloud:
         made = cloud.create("floatingips", floating_network_id=stage.external, port_id=stage.balancer.port_id)
-    until_these_answer(stage.outside, made["floating_ip_address"], {one.name for one in stage.members})
-    with lab.cloud() as cloud:
+        until_these_answer(stage.outside, made["floating_ip_address"], {one.name for one in stage.members})
+        _connections_end(stage, stage.outside, made["floating_ip_address"])
         cloud.delete("floatingips", made["id"])
+
+
+@pytest.mark.parametrize("client", ["here", "red"])
+def test_connections_to_a_member_that_is_removed_end(lab: Lab, stage: Stage, client: str) -> None:
+    _connections_end(stage, lab.layout.vm_namespace(getattr(stage, client).name), VIP)
+
+
+def _connections_end(stage: Stage, namespace: str, vip: str) -> None:
+    """Those to others go on."""
+    goes, stays = stage.members
+    until_these_answer(namespace, vip, {goes.name, stays.name})
+    with Talk(namespace, vip, 20) as talk:
+        before = talk.say()
+        assert set(before) == {goes.name, stays.name}
+        stage.balancer.remove(address(goes))
+        after = [name if name == stays.name else "" for name in before]
+        until(lambda: talk.say() == after, "they have ended, and no others", seconds=PATIENCE)
+    stage.balancer.add(address(goes))
 
 
 def test_who_does_not_answer_ovn_gets_nothing(lab: Lab, stage: Stage) -> None:

@@ -61,6 +61,9 @@ class Balancing:
             if floating:
                 outside = [one["floating_ip_address"] for one in floating]
                 name = self._serve(balancer, listener, f"listener-{listener['id']}-floating", outside)
+                # on switches, too: ovn-controller hears of those balancers only, and ends connections to who is removed
+                for network in networks:
+                    self.switches[switch_key(network)].append(name)
                 for router in sorted({one["router_id"] for one in floating}):
                     self.routers[router_key(router)].append(name)
 
