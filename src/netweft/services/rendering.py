@@ -33,7 +33,7 @@ from netweft.services.l2.plugged_ports import PluggedPorts
 from netweft.services.l2.transit import Transit
 from netweft.services.l2.trunks import Trunks
 from netweft.services.l3.floating_ips.places import FloatingPlace, FloatingPlaces
-from netweft.services.l3.gateways.nat_zones import NatZones, name_of, renames, zones_in
+from netweft.services.l3.gateways.nat_zones import NatZones
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.local_routers import LocalRouters
 from netweft.services.l3.metering.labels import Labels
@@ -76,7 +76,6 @@ class Rendering:
         self._mappings = frozenset(host.bridge_mappings)
         self._memo: Memo[ItemKey, Item] = Memo(partial(render, services=services))
         self.vlans = vlans
-        self._zones = NatZones(zones)
         self._transit = Transit(zones.assigned)
         self._hosts = NetworkHosts()
         self._plugged = PluggedPorts(self._memo)
@@ -84,6 +83,7 @@ class Rendering:
         self._remotes = Remotes(self._memo.put, self._memo.mark)
         self._policies = Policies(self._memo.put, self._memo.mark)
         self._interfaces = Interfaces(host.name)
+        self._zones = NatZones(zones, self._memo, self._interfaces, self._transit)
         self._hops = WatchedHops()
         self.routers = LocalRouters(self._memo, self._interfaces, self._hops)
         self._router_numbers = RouterNumbers()
@@ -98,8 +98,6 @@ class Rendering:
             *(self._domains, Labels(), self._hops, self._router_numbers, Watchable(), Vips(), Sources()),
         )
         self._regrouped: set[str] = set()  # networks
-        self._rezoned: set[str] = set()  # routers
-        self._zones_swept = True
         self._nic_problems: frozenset[str] = frozenset()
         self._lost: frozenset[str] = frozenset()
         self.set_host(host)
@@ -174,26 +172,11 @@ class Rendering:
         for host, is_watched in self._domains.watched.take_changed():
             self._memo.put(("watched", host), is_watched or None)
             self._memo.mark(("watch", host))
-        self._rezone()
+        self._zones.refresh()
         for fact, value in self._transit.refresh():
             self._memo.put(fact, value)
         self.routers.forget_dirty()
         return self._memo.refresh()
-
-    def _rezone(self) -> None:
-        """Of routers that are outside here each gateway has a zone."""
-        for id in sorted(self._rezoned):
-            ids: tuple[str, ...] = self._memo.get(("gateways", id)) or ()
-            ports = [self._memo.get(("gateway_port", port_id)) for port_id in ids]
-            named = (name_of(port, self._memo.get(("network", port.network_id))) for port in ports)
-            names = frozenset(named) if self._interfaces.is_outside_here(id) else frozenset()
-            for changed in self._zones.want(id, names):
-                self._zones_changed(changed)
-        self._rezoned.clear()
-        if not self._zones_swept:
-            self._zones_swept = True
-            for changed in self._zones.release_unused():
-                self._zones_changed(changed)
 
     @property
     def watched(self) -> frozenset[str]:
@@ -240,19 +223,18 @@ class Rendering:
 
     def settled(self) -> bool:
         """What was wanted at the last refresh is in place.  Returns whether that allows more: refresh again."""
-        waiting, rezoned = self.vlans.settled(), self._zones.numbers.settled()
+        waiting = self.vlans.settled()
         self._vlans_changed(waiting)
-        self._zones_changed(rezoned)
-        return bool(waiting or rezoned)
+        return self._zones.settled() or bool(waiting)
 
     def found(self, flows: Iterable[Flow]) -> None:
         """On the integration bridge, as it was read: which zones these have is known for sure."""
-        self._zones_changed(self._zones.numbers.found(zones_in(flows)))
+        self._zones.found(flows)
 
     def take_given(self) -> frozenset[int]:
         """Conntrack zones that were given out since the last call: they may have been others' before."""
         networks = self.vlans.take_given()
-        return networks | {BALANCED_ZONE | vlan for vlan in networks} | self._zones.numbers.take_given()
+        return networks | {BALANCED_ZONE | vlan for vlan in networks} | self._zones.take_given()
 
     @property
     def zones(self) -> dict[int, Owner]:
@@ -261,7 +243,7 @@ class Rendering:
     def release_unused(self) -> None:
         """Give up restored local VLANs that nothing needs; once the first full view has been rendered."""
         self._regrouped.update(self.vlans.assigned)
-        self._zones_swept = False
+        self._zones.release_unused()
 
     def set_host(self, host: HostFacts) -> None:
         self._memo.put(node_facts.HOST, host)
@@ -344,8 +326,6 @@ class Rendering:
             self._memo.mark(("watched", name))
         if kind == "port":
             self._regrouped.update(self._plugged.changed(name))
-        if renames(before, after):
-            self._rezoned.update(self._interfaces.outside_here)
         self._remotes.changed(before, after)
         self._policies.changed(before, after)
         for look_up in self._look_ups:
@@ -358,11 +338,11 @@ class Rendering:
         for id in sorted({of for of in map(balancer_of, (before, after)) if of}):
             self._services.changed(id, self._memo.get(("load_balancer", id)), self._memo.get(("tree", id)))
         self._place_floating_ips(self._floating.changed(before, after))
+        self._zones.changed(before, after)
         for obj in (after, before):
             if isinstance(obj, RouterPort | GatewayPort):
                 self._regrouped.add(obj.network_id)
                 self._renumber_ports(obj)
-                self._rezoned.add(obj.router_id)
         if kind == "trunk":
             self._trunk_changed(before, after)
         self._regrouped.update(self._hosts.changed(before, after))
@@ -379,7 +359,7 @@ class Rendering:
         for one, here in self._floating.moved():
             self._memo.put(*self._interfaces.placed(one, here=here))
             self._regrouped.add(one.floating_network_id)
-            self._rezoned.add(one.router_id)
+            self._zones.placed(one.router_id)
 
     def _trunk_changed(self, before: Object | None, after: Object | None) -> None:
         for fact, value in self._trunks.changed(before, after):
@@ -387,11 +367,6 @@ class Rendering:
             if fact[0] == "sub_port":
                 self._memo.mark(("port", fact[1]))
                 self._regrouped.update(self._plugged.changed(fact[1]))
-
-    def _zones_changed(self, changed: Mapping[str, int | None]) -> None:
-        for name, zone in changed.items():
-            self._memo.put(("zone", name), zone)
-            self._transit.carry(name, self._zones.numbers.assigned.get(name))
 
     def _vlans_changed(self, changed: Mapping[str, int | None]) -> None:
         for network_id, vlan in changed.items():

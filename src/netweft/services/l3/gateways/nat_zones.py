@@ -5,15 +5,17 @@ it began with, so another address is another zone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from netweft.dataplane.openflow.flow import Clone, Ct, Flow
-from netweft.model import GatewayPort, Network, Object
+from netweft.model import GatewayPort, Network, Object, RouterPort
+from netweft.reconcile.memo import Memo
 from netweft.services.addresses import Prefix, prefix, text
 from netweft.services.fields import PIECES_ZONE
 from netweft.services.l2.local_vlans import LocalVlans
+from netweft.services.l2.transit import Transit
+from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.values import nat66_address
-
-Changed = Mapping[str, int | None]  # name -> its zone now, SOON, or None
 
 
 def name_of(port: GatewayPort, network: Network | None) -> str:
@@ -23,7 +25,7 @@ def name_of(port: GatewayPort, network: Network | None) -> str:
     return f"{port.id} {own}" + (f" {text(Prefix(6, also, None))}" if also is not None else "")
 
 
-def renames(before: Object | None, after: Object | None) -> bool:
+def _is_renamed(before: Object | None, after: Object | None) -> bool:
     """Whether a network has changed so that gateways on it have another zone."""
     return _asks_for_nat66(before) != _asks_for_nat66(after)
 
@@ -40,28 +42,76 @@ def zones_in(flows: Iterable[Flow]) -> set[int]:
 
 
 class NatZones:
-    """numbers: which are there, and which were found on the rows."""
+    """Each is the fact ("zone", name), and on the row of the link to the tunnel bridge (`transit`).
 
-    def __init__(self, numbers: LocalVlans) -> None:
-        self.numbers = numbers
-        self._of: dict[str, frozenset[str]] = {}
+    numbers: which are there, and which were found on the rows.
+    """
 
-    def want(self, router_id: str, names: frozenset[str]) -> Iterator[Changed]:
+    def __init__(self, numbers: LocalVlans, memo: Memo[Any, Any], interfaces: Interfaces, transit: Transit) -> None:
+        self._numbers, self._memo, self._interfaces, self._transit = numbers, memo, interfaces, transit
+        self._of: dict[str, frozenset[str]] = {}  # router -> names
+        self._dirty: set[str] = set()  # routers
+        self._swept = True
+
+    def changed(self, before: Object | None, after: Object | None) -> None:
+        """An object, `interfaces` knows of it already."""
+        if _is_renamed(before, after):
+            self._dirty.update(self._interfaces.outside_here)
+        self._dirty.update(one.router_id for one in (before, after) if isinstance(one, RouterPort | GatewayPort))
+
+    def placed(self, router_id: str) -> None:
+        """A floating IP of it is here now, or no longer."""
+        self._dirty.add(router_id)
+
+    def refresh(self) -> None:
+        for id in sorted(self._dirty):
+            self._want(id, frozenset(self._names(id)) if self._interfaces.is_outside_here(id) else frozenset())
+        self._dirty.clear()
+        if not self._swept:
+            self._swept = True
+            for name in sorted(self._numbers.assigned.keys() - frozenset().union(*self._of.values())):
+                self._put(self._numbers.release(name))
+
+    def _names(self, router_id: str) -> Iterator[str]:
+        for port_id in self._memo.get(("gateways", router_id)) or ():
+            port: GatewayPort = self._memo.get(("gateway_port", port_id))
+            yield name_of(port, self._memo.get(("network", port.network_id)))
+
+    def _want(self, router_id: str, names: frozenset[str]) -> None:
         """All that it is to have."""
         for name in sorted(self._of.pop(router_id, frozenset()) - names):
-            yield self.numbers.release(name)
+            self._put(self._numbers.release(name))
         for name in sorted(names):
-            yield self.numbers.want(name)
+            self._put(self._numbers.want(name))
         if names:
             self._of[router_id] = names
+
+    def settled(self) -> bool:
+        """On every bridge is what is wanted, and nothing else.  Whether a zone is free by that for who waited."""
+        freed = self._numbers.settled()
+        self._put(freed)
+        return bool(freed)
+
+    def found(self, flows: Iterable[Flow]) -> None:
+        """On the integration bridge, as it was read: which zones these have is known for sure."""
+        self._put(self._numbers.found(zones_in(flows)))
+
+    def take_given(self) -> frozenset[int]:
+        """Those that were given out since the last call."""
+        return self._numbers.take_given()
 
     @property
     def routers(self) -> dict[int, str]:
         """Zone -> router."""
-        numbers = self.numbers.assigned
+        numbers = self._numbers.assigned
         return {numbers[name]: id for id, names in self._of.items() for name in names if name in numbers}
 
-    def release_unused(self) -> Iterator[Changed]:
-        """Those that were found and that nobody wants, once all that is there is known."""
-        for name in sorted(self.numbers.assigned.keys() - frozenset().union(*self._of.values())):
-            yield self.numbers.release(name)
+    def release_unused(self) -> None:
+        """Those that were found on the rows and that nobody wants: with the next refresh."""
+        self._swept = False
+
+    def _put(self, changed: Mapping[str, int | None]) -> None:
+        """changed: name -> its zone now, SOON, or None."""
+        for name, zone in changed.items():
+            self._memo.put(("zone", name), zone)
+            self._transit.carry(name, self._numbers.assigned.get(name))
