@@ -2,8 +2,8 @@
 
 quick: one of each kind, for every day.  ground [WORD...]: what docs/ground.md says of this datapath (by probes with one
 of these words in their names), and no test.  all: that, every file on User-Mode Linux, then a choice on Debian's own
-kernel as far as the time goes.  Else these tests, on User-Mode Linux or on QEMU; several in one word, with blanks
-between them, in one guest.  Whole files, but of `quick`, are written into the table of docs/datapaths.md as they end.
+kernel as far as the time goes.  Else these tests, on User-Mode Linux or on QEMU; several in one word (as for a shell):
+in one guest.  Whole files, but of `quick`, are written into the table of docs/datapaths.md as they end.
 NETWEFT_KERNEL_MINUTES: how long it may take, where others use the machine.  NETWEFT_KERNEL_GUESTS: how many guests at a
 time, where that is not one for each processor.
 """
@@ -166,7 +166,7 @@ def _turns(engine: Engine, tests: str, kept: Table | None) -> list[Turn]:
     """Of what one guest has tried: one of each file, or of what was asked for of it.  What comes after a file in which
     a guest has ended gets another one."""
     output, finished, today = Output(), True, f"{datetime.now(UTC):%Y-%m-%d} {commit()}"
-    start, asked = time.monotonic(), tests.split()
+    start, asked = time.monotonic(), shlex.split(tests)
     try:
         engine.execute(f"{PYTEST} --timeout={engine.timeout} {shlex.join(asked)}", output)
     except Stopped:
@@ -181,7 +181,7 @@ def _turns(engine: Engine, tests: str, kept: Table | None) -> list[Turn]:
     words = "" if finished else ", not to its end"
     took = f"{time.monotonic() - start:.0f} s, {output.spent or '?'} of a processor"
     print(f"{tests}: {took}, on {engine.name}{words}", flush=True)
-    return turns + (_turns(engine, " ".join(after), kept) if after else [])
+    return turns + (_turns(engine, shlex.join(after), kept) if after else [])
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class Scene(NamedTuple):
 class Fault(NamedTuple):
     """overlay, wire: for how many milliseconds packets may be lost at the most.
     few: packets of the overlay that Open vSwitch itself may lose, since VMs come and go meanwhile (decision 0172).
-    netdev: only where the underlay's NIC is in a bridge (docs/datapaths.md)."""
+    netdev: only where the underlay's NIC is in a bridge (docs/datapaths.md).  clock: only where the clock goes on."""
 
     name: str
     do: Callable[[Scene], None]
@@ -53,6 +53,7 @@ class Fault(NamedTuple):
     wire: int = 0
     few: int = 0
     netdev: bool = False
+    clock: bool = False
 
 
 def until_at_rest(scene: Scene) -> None:
@@ -267,7 +268,7 @@ FAULTS = (
     Fault("the uplink gone for 0.3 s, another one of its name", uplink_made_anew, overlay=5000, wire=1000),
     Fault("the disk for the agent's state full", state_disk_full, few=FEW),
     Fault("a half-written state file", state_file_torn),
-    Fault("the clock set a day ahead and back", clock_set, few=FEW),
+    Fault("the clock set a day ahead and back", clock_set, few=FEW, clock=True),
     Fault("the server's database restored from before", database_restored, few=FEW),
     Fault("another tunnel address in the settings", tunnel_address_changed, overlay=8000),
 )

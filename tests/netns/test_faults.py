@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from tests.netns.faults import FAULTS, Fault, Scene
-from tests.netns.harness import Lab, on_the_kernels_datapath, until
+from tests.netns.harness import CLOCK_STANDS_STILL, Lab, on_the_kernels_datapath, until
 
 from netweft.lab.cloud import Cloud
 
@@ -76,6 +76,8 @@ def flows(lab: Lab) -> dict[str, set[str]]:
 def test_fault(scene: Scene, fault: Fault, rows: dict[str, str]) -> None:
     if fault.netdev and on_the_kernels_datapath():
         pytest.skip("no fault there: docs/datapaths.md")
+    if fault.clock and CLOCK_STANDS_STILL:
+        pytest.skip("the clock stands still while anybody computes")
     lab = scene.lab
     until(lambda: in_sync(lab), "in sync")
     before = owners(lab)
