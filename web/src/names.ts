@@ -3,6 +3,7 @@ import { type Signal, signal } from "@preact/signals";
 import { api, query, request } from "./api";
 import { listen } from "./live";
 import { RESOURCES } from "./resources/all";
+import { rowsOf } from "./resources/types";
 import { type Named, isAdmin, session } from "./session";
 
 const AT_ONCE = 40;
@@ -74,10 +75,11 @@ async function fetchNames(kind: string, ids: string[]): Promise<void> {
   const resource = RESOURCES[kind];
   for (let at = 0; at < ids.length; at += AT_ONCE) {
     const some = ids.slice(at, at + AT_ONCE);
-    const wanted: [string, string][] = some.map((id) => ["id", id]);
+    const key = resource.key ?? "id";
+    const wanted: [string, string][] = some.map((id) => [key, id]);
     try {
-      const found = await api.get(resource.path + query([...wanted, ["fields", "id"], ["fields", resource.name]]));
-      for (const one of found[kind]) {
+      const found = await api.get(resource.path + query([...wanted, ["fields", key], ["fields", resource.name]]));
+      for (const one of rowsOf(resource, found)) {
         const kept = names.get(kind)!.get(one.id);
         if (kept) kept.value = one[resource.name] ?? "";
       }

@@ -12,6 +12,7 @@ from netweft.api.attributes import REQUIRED, UNSET, Attribute, Resource
 from netweft.api.lb import fields
 from netweft.api.lb.descriptions import BALANCER, KINDS, Kind
 from netweft.api.lb.endpoint import ROOT, VERSIONS
+from netweft.api.lb.offered import OFFERED, Offered
 from netweft.api.relations import ANY
 from netweft.api.rules import RULES, rule_of
 
@@ -56,7 +57,7 @@ def _attribute(member: str, name: str, attribute: Attribute) -> dict[str, Any]:
 
 def _of_load_balancing() -> dict[str, Any]:
     """The dialect says how that API differs: in tags, states and what null means."""
-    return {kind.kind: _of_kind(kind) for kind in KINDS}
+    return {kind.kind: _of_kind(kind) for kind in KINDS} | {one.what.kind: _of_offered(one) for one in OFFERED}
 
 
 def _of_kind(kind: Kind) -> dict[str, Any]:
@@ -69,6 +70,21 @@ def _of_kind(kind: Kind) -> dict[str, Any]:
         "needs": {},
         "attributes": {name: _field(one) for name, one in kind.fields.items()},
         **({"deletion": "?cascade=true"} if kind is BALANCER else {}),
+    }
+
+
+def _of_offered(offered: Offered) -> dict[str, Any]:
+    """Flavors, zones and their profiles: administrators make them, and some of them everybody chooses from."""
+    verbs = _VERBS if not offered.for_all else [verb for verb in _VERBS if verb != "get"]
+    return {
+        "member": offered.member,
+        "path": _OCTAVIA + offered.collection,
+        "listed": offered.listed,
+        "dialect": "octavia",
+        "actions": ["create", "delete", "update"],
+        "needs": dict.fromkeys(verbs, "admin"),
+        "attributes": {name: _field(one) for name, one in offered.fields.items()},
+        **({} if "id" in offered.fields else {"key": "name"}),
     }
 
 

@@ -6,6 +6,7 @@
     /dashboard/api/v2.0/...                       the request that the API knows, with the token
     /dashboard/api/load-balancer/v2/lbaas/...     likewise
     /dashboard/api/identity/v3/users, ...         users, projects and roles, where identity is ours
+    /dashboard/api/key-manager/v1/secrets, ...    which certificates there are; made and deleted, their content never told
 
 So what anybody may do is what the API lets them.  No server remembers a session: any server takes the cookie.
 """
@@ -23,6 +24,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from netweft.api.encoding import Malformed, decode
+from netweft.api.key_manager.shapes import ROOT as KEY_MANAGER
 from netweft.dashboard import PATH, cookie, guard
 from netweft.dashboard.compute.asked import Compute
 from netweft.dashboard.login import Ask, Identity, Login, NotLoggedIn, Said, Session
@@ -39,6 +41,8 @@ _ONE = "[A-Za-z0-9_-]{1,64}"
 _IDENTITY = re.compile(
     rf"/identity/v3/(roles|role_assignments|(users|projects)(/{_ONE})?|projects/{_ONE}/users/{_ONE}/roles/{_ONE})"
 )
+# and of the key manager: what it has, not what is in it
+_KEYS = re.compile(rf"(GET|POST) {KEY_MANAGER}/v1/(secrets|containers)|DELETE {KEY_MANAGER}/v1/(secrets|containers)/{_ONE}")
 _DROPPED = frozenset({b"cookie", b"x-auth-token", b"x-service-token", b"x-subject-token"})
 _PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _BODY_BYTES = 16 * 1024
@@ -84,7 +88,7 @@ class Sessions:
         headers = Headers(scope=scope)
         behind = scope["path"].removeprefix(API)
         refused = guard.problem(scope["method"], headers, self._public_url)
-        if refused or not (behind.startswith(_BEHIND) or _IDENTITY.fullmatch(behind)):
+        if refused or not _is_for_pages(scope["method"], behind):
             answer = _said(403, refused) if refused else _said(404, "There is nothing here.")
             await answer(scope, receive, send)
             return
@@ -184,6 +188,11 @@ class Sessions:
     def _over(self, request: Request, answer: Response) -> Response:
         answer.headers["set-cookie"] = cookie.gone(self._path, encrypted=guard.is_encrypted(request.headers))
         return answer
+
+
+def _is_for_pages(method: str, path: str) -> bool:
+    asked = f"{method} {path}"
+    return path.startswith(_BEHIND) or bool(_IDENTITY.fullmatch(path) or _KEYS.fullmatch(asked))
 
 
 async def _body(request: Request, type: type[T]) -> T:

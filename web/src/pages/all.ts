@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { ActivityPage } from "./activity";
 import { BuildPage } from "./build";
+import { CertificatesPage } from "./certificates";
 import { FabricPage } from "./fabric";
 import { OverviewPage } from "./overview";
 import { PeoplePage } from "./people";
@@ -27,6 +28,7 @@ export const PAGES: Page[] = [
   { path: "trace", title: "Trace", group: "", show: TracePage },
   { path: "wiring", title: "Wiring", group: "", show: WiringPage },
   { path: "build", title: "Build a network", group: "", changes: true, show: BuildPage },
+  { path: "certificates", title: "Certificates", group: "Load balancing", show: CertificatesPage },
   { path: "activity", title: "Activity", group: "Project", show: ActivityPage },
   { path: "quotas", title: "Quotas", group: "Project", show: QuotasPage },
   { path: "people", title: "Users and projects", group: "Region", admin: true, show: PeoplePage },

@@ -8,12 +8,14 @@ import { member } from "../resources/lines";
 import type { As } from "../resources/types";
 import { go, href } from "../route";
 import { Field } from "../ui/field";
+import { said } from "../ui/inline";
 import { Refused } from "../ui/notice";
 import { blamed } from "../ui/values";
 
 const START = {
-  name: "", vip_subnet_id: "", vip_address: "",
-  protocol: "TCP", protocol_port: "80", default_tls_container_ref: "",
+  name: "", vip_subnet_id: "", vip_address: "", additional_vips: [] as string[],
+  flavor_id: "", availability_zone: "", vip_qos_policy_id: "",
+  protocol: "TCP", protocol_port: "80", default_tls_container_ref: "", sni_container_refs: [] as string[],
   lb_algorithm: "ROUND_ROBIN", members: "", type: "",
 };
 type Wanted = typeof START;
@@ -39,11 +41,18 @@ export function balancer(wanted: Wanted): Thing {
     name,
     protocol: wanted.protocol,
     protocol_port: number(wanted.protocol_port),
-    ...(wanted.protocol === "TERMINATED_HTTPS" ? { default_tls_container_ref: wanted.default_tls_container_ref.trim() } : {}),
+    ...(wanted.protocol === "TERMINATED_HTTPS" ? certificates(wanted) : {}),
     ...(wanted.protocol === "PROMETHEUS" ? {} : { default_pool: pool }),
   };
   const vip = { vip_subnet_id: wanted.vip_subnet_id || null, ...(wanted.vip_address.trim() ? { vip_address: wanted.vip_address.trim() } : {}) };
-  return { name, ...vip, listeners: [listener] };
+  const more = wanted.additional_vips.length ? { additional_vips: wanted.additional_vips.map((subnet_id) => ({ subnet_id })) } : {};
+  const { flavor_id, availability_zone, vip_qos_policy_id } = wanted;
+  return { name, ...vip, ...more, ...said({ flavor_id, availability_zone, vip_qos_policy_id }), listeners: [listener] };
+}
+
+function certificates(wanted: Wanted): Thing {
+  const { default_tls_container_ref, sni_container_refs } = wanted;
+  return { default_tls_container_ref: default_tls_container_ref.trim(), ...(sni_container_refs.length ? { sni_container_refs } : {}) };
 }
 
 export function BalancePage(): JSX.Element {
@@ -54,8 +63,8 @@ export function BalancePage(): JSX.Element {
   const back = [resource.kind];
   useKeys([{ key: "Escape", does: "back", run: () => go(back) }]);
   const names = Object.keys(START).map((name) => ({ name }));
-  const said = refusal && blamed(refusal.message, [...names, { name: "address" }, { name: "weight" }]);
-  const wrong = said === "address" || said === "weight" ? "members" : said;
+  const named = refusal && blamed(refusal.message, [...names, { name: "address" }, { name: "weight" }]);
+  const wrong = named === "address" || named === "weight" ? "members" : named;
 
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
@@ -69,6 +78,7 @@ export function BalancePage(): JSX.Element {
       setBusy(false);
     }
   };
+  const isTerminated = wanted.protocol === "TERMINATED_HTTPS";
   const field = (name: keyof Wanted, label: string, as: As, more: Record<string, unknown> = {}): JSX.Element => (
     <Field
       field={{ name, ...more }}
@@ -91,9 +101,11 @@ export function BalancePage(): JSX.Element {
           {field("name", "Name", "text")}
           {field("vip_subnet_id", "Subnet of the VIP", "ref", { of: "subnets" })}
           {field("vip_address", "Address", "text", { help: "Empty: any that is free" })}
+          {field("additional_vips", "Further VIPs in the subnets", "refs", { of: "subnets", help: "Of the same network: such as one of IPv6" })}
           {field("protocol", "Protocol", "choice", { choices: choicesOf("listeners", "protocol") })}
           {field("protocol_port", "Port", "number")}
-          {wanted.protocol === "TERMINATED_HTTPS" && field("default_tls_container_ref", "Certificate", "text", { help: "Its reference in the key manager" })}
+          {isTerminated && field("default_tls_container_ref", "Certificate", "ref", { held: "certificate", help: "Stored on the page Certificates, or with openstack secret store" })}
+          {isTerminated && field("sni_container_refs", "Certificates of other names (SNI)", "refs", { held: "certificate" })}
         </fieldset>
         {wanted.protocol !== "PROMETHEUS" && (
           <fieldset>
@@ -103,6 +115,12 @@ export function BalancePage(): JSX.Element {
             {field("type", "Health monitor", "choice", { choices: ["", ...choicesOf("healthmonitors", "type")], help: "Each 5 s, answered within 3 s; that is changed at the monitor's page" })}
           </fieldset>
         )}
+        <fieldset>
+          <legend>What it is made of</legend>
+          {field("flavor_id", "Flavor", "ref", { of: "lb_flavors", asking: { enabled: "true" }, help: "None: as the server's settings say" })}
+          {field("availability_zone", "Availability zone", "ref", { of: "lb_zones", asking: { enabled: "true" } })}
+          {field("vip_qos_policy_id", "QoS policy of the VIP", "ref", { of: "policies" })}
+        </fieldset>
         <footer>
           <a class="button" href={href(back)}>
             Cancel

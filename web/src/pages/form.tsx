@@ -5,7 +5,7 @@ import { Refusal, type Thing, api, part } from "../api";
 import { useData } from "../data";
 import { useKeys } from "../keys";
 import { go, href, place } from "../route";
-import type { Resource } from "../resources/types";
+import { type Resource, oneOf } from "../resources/types";
 import { may } from "../session";
 import { Field } from "../ui/field";
 import { Refused, Waiting } from "../ui/notice";
@@ -16,7 +16,7 @@ export function NewPage({ resource }: { resource: Resource }): JSX.Element {
   const back = [resource.kind];
   const save = async (said: Thing): Promise<string[]> => {
     const made = await api.post(resource.path, { [resource.member]: said });
-    const one = made[resource.member];
+    const one = oneOf(resource, made)!;
     return resource.after?.(one) ?? [resource.kind, one.id];
   };
   return <Form key={resource.kind} resource={resource} title={`New ${resource.one}`} save={save} back={back} />;
@@ -25,7 +25,7 @@ export function NewPage({ resource }: { resource: Resource }): JSX.Element {
 export function EditPage({ resource, id }: { resource: Resource; id: string }): JSX.Element {
   const url = `${resource.path}/${part(id)}`;
   const { value, refusal } = useData<Thing>(url, (signal) => api.get(url, signal));
-  const before = value?.[resource.member];
+  const before = oneOf(resource, value);
   if (!before)
     return refusal ? (
       <section>

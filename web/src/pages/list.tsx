@@ -5,7 +5,7 @@ import { type Thing, api, part, query } from "../api";
 import { useData, useSettled } from "../data";
 import { useKeys } from "../keys";
 import { go, goHere, href, place } from "../route";
-import { type Resource, kindsOf } from "../resources/types";
+import { type Resource, kindsOf, rowsOf } from "../resources/types";
 import { may, mayChange, session } from "../session";
 import { type Kept, each, remove } from "../ui/delete";
 import { asked, read, written } from "../ui/filters";
@@ -29,11 +29,11 @@ export function ListPage({ resource }: { resource: Resource }): JSX.Element {
   const [kept, setKept] = useState<Kept[]>([]);
   const url = resource.path + query(asked(wanted, PAGE, sortedBy));
   const { value: told, refusal, again } = useData<Thing>(`${session.value?.project?.id} ${url}`, (signal) => api.get(url, signal), kindsOf(resource));
-  useSettled(Boolean(resource.settles && told?.[resource.kind].some(resource.settles)), told, again);
+  useSettled(Boolean(resource.settles && rowsOf(resource, told).some(resource.settles)), told, again);
   const before = useRef<Thing | undefined>(undefined); // shown until the next answer is there
   if (told) before.current = told;
   const value = told ?? (refusal ? undefined : before.current);
-  const rows = found(resource, value?.[resource.kind] ?? [], wanted.get("find") ?? "");
+  const rows = found(resource, rowsOf(resource, value), wanted.get("find") ?? "");
   const those = rows.filter((one) => chosen.has(one.id));
 
   const removeThose = async (): Promise<void> => {
@@ -108,7 +108,7 @@ export function ListPage({ resource }: { resource: Resource }): JSX.Element {
       {value && !rows.length && (
         <p class="empty">
           {[...wanted].length ? "Nothing matches." : `There are no ${resource.title.toLowerCase()}.`}
-          {!value[resource.kind].length && mayCreate(resource) && ![...wanted].length && (
+          {!rowsOf(resource, value).length && mayCreate(resource) && ![...wanted].length && (
             <>
               {" "}
               <a href={href([resource.kind, "new"])}>Make the first one.</a>
@@ -163,7 +163,7 @@ function Filter({ resource }: { resource: Resource }): JSX.Element {
 }
 
 function Pages({ resource, value }: { resource: Resource; value: Thing | undefined }): JSX.Element | null {
-  const links: { rel: string; href: string }[] = value?.[`${resource.kind}_links`] ?? [];
+  const links: { rel: string; href: string }[] = value?.[`${resource.listed}_links`] ?? [];
   const to = (rel: string): string | undefined => {
     const link = links.find((one) => one.rel === rel);
     if (!link) return undefined;

@@ -5,7 +5,7 @@ import { type Thing, Refusal, api, part } from "../api";
 import { useData, useSettled } from "../data";
 import { useKeys } from "../keys";
 import { go, href } from "../route";
-import { type Resource, kindsOf, statesOf } from "../resources/types";
+import { type Resource, kindsOf, oneOf, statesOf } from "../resources/types";
 import { may, mayChange } from "../session";
 import { Addresses, Alive, Mono, Ref, Refs, State, Time, Yes } from "../ui/cells";
 import { remove } from "../ui/delete";
@@ -19,7 +19,7 @@ import { mayDelete } from "./list";
 export function ObjectPage({ resource, id }: { resource: Resource; id: string }): JSX.Element {
   const url = `${resource.path}/${part(id)}`;
   const { value, refusal, again } = useData<Thing>(url, (signal) => api.get(url, signal), kindsOf(resource));
-  const one: Thing | undefined = value?.[resource.member];
+  const one = oneOf(resource, value);
   useSettled(Boolean(one && resource.settles?.(one)), value, again);
   if (!one)
     return refusal ? (

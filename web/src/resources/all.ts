@@ -14,6 +14,8 @@ interface Facts {
   member: string;
   path: string;
   actions: string[];
+  listed?: string;
+  key?: string;
   needs: Needs;
   attributes: Record<string, Fact>;
   dialect?: "octavia";
@@ -24,7 +26,7 @@ const known = facts as unknown as Record<string, Facts>;
 
 function made(declared: Declared): Resource {
   const { actions: can, ...rest } = known[declared.kind];
-  return { name: "name", ...declared, ...rest, can: new Set(can) };
+  return { name: "name", listed: declared.kind, ...declared, ...rest, can: new Set(can) };
 }
 
 // what the API takes for an attribute, of a kind that has a page or none

@@ -3,6 +3,7 @@ import { part } from "../api";
 import { BalancePage } from "../pages/balance";
 import { Counters, StatusTree } from "../ui/balancer";
 import { Mono, Ref, Refs, State } from "../ui/cells";
+import type { Held } from "./held";
 import { Members } from "../ui/members";
 import { L7Rules, PoolMembers } from "../ui/pool";
 import { BALANCED, headers, persistence } from "./lines";
@@ -30,6 +31,15 @@ const OF_BALANCER: Column = { name: "loadbalancers", title: "Load balancer", cel
 const asked = (name: string, label: string, of: string, help?: string): Field => ({ name, label, as: "ref", of, help, initial: (query) => query.get(name) ?? "" });
 const number = (name: string, label: string, help?: string): Field => ({ name, label, as: "number", help });
 const COMMON = { group: "Load balancing", also: BALANCED };
+const terminated = (values: Record<string, any>): boolean => values.protocol === "TERMINATED_HTTPS";
+const encrypted = (values: Record<string, any>): boolean => Boolean(values.tls_enabled);
+const held = (name: string, label: string, kind: Held, when: Field["when"], as: "ref" | "refs" = "ref"): Field => ({ name, label, as, held: kind, when });
+// how TLS is spoken, where this ends it or begins it
+const tls = (when: Field["when"], help: string): Field[] => [
+  { name: "tls_versions", label: "TLS versions", as: "lines", help: `TLSv1.2, TLSv1.3, one a line; empty: ${help}`, when },
+  { name: "tls_ciphers", label: "Ciphers", help: "As OpenSSL names them, with colons between; empty: the usual", when },
+  { name: "alpn_protocols", label: "ALPN", as: "lines", help: "h2, http/1.1, one a line", when },
+];
 const isHttp = (values: Record<string, any>): boolean => String(values.type).startsWith("HTTP");
 
 export const BALANCING: Declared[] = [
@@ -47,7 +57,7 @@ export const BALANCING: Declared[] = [
       projectColumn,
     ],
     filters: ["name", "provisioning_status", "operating_status", "vip_address"],
-    refs: { vip_port_id: "ports", vip_subnet_id: "subnets", vip_network_id: "networks", vip_qos_policy_id: "policies", vip_sg_ids: "security_groups", pools: "pools" },
+    refs: { flavor_id: "lb_flavors", availability_zone: "lb_zones", vip_port_id: "ports", vip_subnet_id: "subnets", vip_network_id: "networks", vip_qos_policy_id: "policies", vip_sg_ids: "security_groups", pools: "pools" },
     hide: ["listeners", "vip_vnic_type"],
     fields: [
       { name: "name" },
@@ -91,13 +101,22 @@ export const BALANCING: Declared[] = [
       { name: "protocol" },
       number("protocol_port", "Port"),
       { name: "default_pool_id", label: "Pool", as: "ref", of: "pools" },
-      { name: "default_tls_container_ref", label: "Certificate: its reference in the key manager", when: (values) => values.protocol === "TERMINATED_HTTPS" || Boolean(values.default_tls_container_ref) },
+      held("default_tls_container_ref", "Certificate", "certificate", (values) => terminated(values) || Boolean(values.default_tls_container_ref)),
+      { ...held("sni_container_refs", "Certificates of other names (SNI)", "certificate", terminated, "refs"), help: "Chosen by the name that a client asks for" },
+      { name: "client_authentication", label: "Certificates of clients", when: terminated },
+      held("client_ca_tls_container_ref", "Authorities of clients", "authorities", terminated),
+      held("client_crl_container_ref", "Revoked certificates of clients", "revoked", terminated),
+      ...tls(terminated, "the usual"),
+      { ...number("hsts_max_age", "HSTS for so many seconds", "Browsers come by TLS only; empty: not told"), when: terminated },
+      { name: "hsts_include_subdomains", label: "HSTS: names below, too", when: (values) => terminated(values) && Boolean(values.hsts_max_age) },
+      { name: "hsts_preload", label: "HSTS: may be in browsers' lists", when: (values) => terminated(values) && Boolean(values.hsts_max_age) },
       { name: "allowed_cidrs", label: "Who may come", as: "lines", help: "CIDRs, one a line; empty: everybody" },
       { name: "insert_headers", label: "Headers put in", as: "area", help: "HEADER: VALUE, one a line, such as X-Forwarded-For: true", when: (values) => /HTTP/.test(values.protocol) && values.protocol !== "HTTPS", ...headers },
       number("connection_limit", "Connections at once", "-1: as many as come"),
       number("timeout_client_data", "Silence of a client, ms"),
       number("timeout_member_connect", "Connecting to a member, ms"),
       number("timeout_member_data", "Silence of a member, ms"),
+      number("timeout_tcp_inspect", "Waiting for more of a connection's beginning, ms"),
       UP,
       DESCRIPTION,
     ],
@@ -134,6 +153,10 @@ export const BALANCING: Declared[] = [
       { name: "lb_algorithm", label: "Algorithm" },
       { name: "session_persistence", label: "Session persistence", help: "SOURCE_IP, HTTP_COOKIE, or APP_COOKIE NAME; empty: none", ...persistence },
       { name: "tls_enabled", label: "TLS to the members" },
+      held("ca_tls_container_ref", "Authorities of members", "authorities", encrypted),
+      held("crl_container_ref", "Revoked certificates of members", "revoked", encrypted),
+      held("tls_container_ref", "Certificate shown to members", "certificate", encrypted),
+      ...tls(encrypted, "the usual"),
       UP,
       DESCRIPTION,
     ],
@@ -162,6 +185,7 @@ export const BALANCING: Declared[] = [
       { ...number("timeout", "Answered within so many seconds"), initial: () => "3" },
       { ...number("max_retries", "Well after so many answers"), initial: () => "2" },
       number("max_retries_down", "Failed after so many without"),
+      { name: "http_version", label: "HTTP version", when: isHttp },
       { name: "http_method", label: "Method", when: isHttp },
       { name: "url_path", label: "Path", help: "Empty: /", when: isHttp },
       { name: "expected_codes", label: "Codes that are well", help: "200; 200, 202; or 200-204", when: isHttp },

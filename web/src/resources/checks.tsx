@@ -1,7 +1,7 @@
 // Saved checks: what must pass and what must not, and how it is.
 import { api, part } from "../api";
 import { Mono, State, Time } from "../ui/cells";
-import { DESCRIPTION, NAME, projectColumn } from "./standard";
+import { DESCRIPTION, NAME, PROJECT, projectColumn } from "./standard";
 import type { Declared } from "./types";
 
 const hasPorts = (values: Record<string, any>) => ["tcp", "udp", "sctp"].includes(values.protocol);
@@ -38,6 +38,7 @@ export const CHECKS: Declared[] = [
       { name: "protocol", label: "Protocol", as: "choice", choices: ["icmp", "tcp", "udp", "sctp"], initial: () => "icmp" },
       { name: "port", label: "Port", as: "number", when: hasPorts },
       { name: "must_pass", label: "It must pass: else it must not" },
+      PROJECT,
     ],
     actions: [{ title: "Run", run: (one) => api.post(`netweft/checks/${part(one.id)}/run`, {}) }],
   },

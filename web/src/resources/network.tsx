@@ -11,6 +11,7 @@ import type { Declared } from "./types";
 
 const TYPES = ["", "vxlan", "geneve", "gre", "vlan", "flat"] as const;
 const VNICS = ["normal", "direct", "macvtap", "direct-physical", "baremetal", "virtio-forwarder", "smart-nic"] as const;
+const NUMA = ["", "required", "preferred", "legacy", "socket"] as const;
 const MODES = ["", "slaac", "dhcpv6-stateful", "dhcpv6-stateless"] as const;
 const fromQuery = (name: string) => (query: URLSearchParams) => query.get(name) ?? "";
 
@@ -58,6 +59,7 @@ export const NETWORK: Declared[] = [
       { name: "provider:network_type", label: "Carried by", as: "choice", choices: TYPES },
       { name: "provider:physical_network", label: "Physical network" },
       { name: "provider:segmentation_id", label: "VLAN or VNI", as: "number" },
+      { name: "availability_zone_hints", label: "Availability zones", as: "lines", help: "One name a line: where DHCP is to be" },
       { name: "segments", label: "or several segments", as: "lines", help: "TYPE PHYSICAL-NETWORK VLAN, one a line: vlan physnet1 101, vxlan 5000, flat physnet2", ...segment },
       PROJECT,
     ],
@@ -90,7 +92,8 @@ export const NETWORK: Declared[] = [
       { name: "cidr", label: "CIDR", help: "such as 10.0.0.0/24; empty where a subnet pool gives it" },
       { name: "ip_version", label: "IP version", as: "choice", choices: ["4", "6"], initial: () => "4" },
       { name: "subnetpool_id", label: "Subnet pool", as: "ref", of: "subnetpools" },
-      { name: "prefixlen", label: "Prefix length", as: "number", when: (values) => Boolean(values.subnetpool_id) },
+      { name: "use_default_subnetpool", label: "or out of the default pool" },
+      { name: "prefixlen", label: "Prefix length", as: "number", when: (values) => Boolean(values.subnetpool_id || values.use_default_subnetpool) },
       { name: "gateway_ip", label: "Gateway", help: "Empty: the first address, when it is made; none, when it is changed" },
       { name: "enable_dhcp", label: "DHCP" },
       { name: "dns_nameservers", label: "DNS servers", as: "lines", help: "One address a line" },
@@ -99,6 +102,7 @@ export const NETWORK: Declared[] = [
       { name: "ipv6_ra_mode", label: "Router advertisements", as: "choice", choices: MODES, when: (values) => values.ip_version === "6" },
       { name: "ipv6_address_mode", label: "Addresses by", as: "choice", choices: MODES, when: (values) => values.ip_version === "6" },
       DESCRIPTION,
+      PROJECT,
     ],
     parts: (one) => <Members kind="ports" by="fixed_ips" id={`subnet_id=${one.id}`} title="Ports with its addresses" />,
   },
@@ -136,6 +140,8 @@ export const NETWORK: Declared[] = [
       { name: "qos_policy_id", label: "QoS policy", as: "ref", of: "policies" },
       { name: "binding:host_id", label: "Host" },
       { name: "binding:vnic_type", label: "VNIC type", as: "choice", choices: VNICS },
+      { name: "numa_affinity_policy", label: "NUMA affinity", as: "choice", choices: NUMA },
+      { name: "device_profile", label: "Device profile" },
       DESCRIPTION,
       PROJECT,
     ],
@@ -181,6 +187,7 @@ export const NETWORK: Declared[] = [
       { name: "sub_ports", label: "Subports", as: "lines", help: "PORT-ID VLAN, one a line", ...subPort },
       UP,
       DESCRIPTION,
+      PROJECT,
     ],
     parts: (one) => <SubPorts trunk={one} />,
   },
@@ -210,6 +217,7 @@ export const NETWORK: Declared[] = [
       { name: "is_default", label: "Default pool" },
       { name: "shared", label: "Shared with all projects" },
       DESCRIPTION,
+      PROJECT,
     ],
     parts: (one) => <Members kind="subnets" by="subnetpool_id" id={one.id} title="Subnets out of it" />,
   },
@@ -230,6 +238,7 @@ export const NETWORK: Declared[] = [
       { name: "name" },
       { name: "ip_version", label: "IP version", as: "choice", choices: ["4", "6"], initial: () => "4" },
       { name: "shared", label: "Shared with all projects" },
+      PROJECT,
     ],
     parts: (one) => <Members kind="subnetpools" by="address_scope_id" id={one.id} title="Subnet pools" />,
   },

@@ -1,9 +1,32 @@
 // What only admins see: agents, pools of VLANs and VNIs.
-import { Alive, Id, Mono, Time, Yes } from "../ui/cells";
+import { Alive, Id, Mono, Ref, Time, Yes } from "../ui/cells";
 import { Members } from "../ui/members";
 import { Use } from "../ui/use";
-import { NAME } from "./standard";
+import { FlavorProfiles } from "../ui/flavorprofiles";
+import { NAME, PROJECT } from "./standard";
 import type { Declared } from "./types";
+
+// what balancers are made of: an offer that everybody chooses, and the profile behind it, an admin's
+const offer = (kind: string, title: string, one: string, profile: string, profiles: string): Declared => ({
+  kind,
+  title,
+  one,
+  group: "Region",
+  columns: [NAME, { name: "description", title: "Description" }, { name: "enabled", title: "Enabled", cell: (one) => <Yes is={one.enabled} /> }, { name: profile, title: "Profile", cell: (one) => <Ref kind={profiles} id={one[profile]} /> }],
+  filters: ["name"],
+  refs: { [profile]: profiles },
+  fields: [{ name: "name" }, { name: profile, label: "Profile", as: "ref", of: profiles }, { name: "description", label: "Description" }, { name: "enabled", label: "Enabled" }],
+});
+
+const profile = (kind: string, title: string, one: string, data: string, example: string): Declared => ({
+  kind,
+  title,
+  one,
+  group: "Region",
+  columns: [NAME, { name: "provider_name", title: "Provider", cell: (one) => <Mono>{one.provider_name}</Mono> }, { name: data, title: "What", cell: (one) => <Mono>{one[data]}</Mono> }],
+  filters: ["name"],
+  fields: [{ name: "name" }, { name: "provider_name", label: "Provider", initial: () => "netweft" }, { name: data, label: "What", as: "area", help: `JSON, such as ${example}` }],
+});
 
 export const REGION: Declared[] = [
   {
@@ -60,6 +83,7 @@ export const REGION: Declared[] = [
       { name: "maximum", label: "Last", as: "number" },
       { name: "shared", label: "For all projects" },
       { name: "project_id", label: "or for project" },
+      { name: "description", label: "Description" },
     ],
   },
   {
@@ -84,6 +108,8 @@ export const REGION: Declared[] = [
       { name: "port_range_max", label: "Last port", as: "number" },
       { name: "remote_ip_prefix", label: "CIDR" },
       { name: "remote_group_id", label: "or: a security group's ID", help: "PARENT: that in which the rule is" },
+      { name: "remote_address_group_id", label: "or: an address group", as: "ref", of: "address_groups" },
+      { name: "description", label: "Description" },
       { name: "used_in_default_sg", label: "In default groups" },
       { name: "used_in_non_default_sg", label: "In other groups" },
     ],
@@ -95,7 +121,7 @@ export const REGION: Declared[] = [
     group: "Region",
     columns: [NAME, { name: "description", title: "Description" }, { name: "shared", title: "All projects", cell: (one) => <Yes is={one.shared} /> }],
     filters: ["name"],
-    fields: [{ name: "name" }, { name: "description", label: "Description" }, { name: "shared", label: "Counts all projects" }],
+    fields: [{ name: "name" }, { name: "description", label: "Description" }, { name: "shared", label: "Counts all projects" }, PROJECT],
     parts: (one) => <Members kind="metering_label_rules" by="metering_label_id" id={one.id} title="Rules" add="Add a rule" />,
   },
   {
@@ -129,5 +155,19 @@ export const REGION: Declared[] = [
     columns: [NAME, { name: "service_type", title: "Service", cell: (one) => <Mono>{one.service_type}</Mono> }, { name: "enabled", title: "Enabled", cell: (one) => <Yes is={one.enabled} /> }],
     filters: ["name"],
     fields: [{ name: "name" }, { name: "service_type", label: "Service", initial: () => "L3_ROUTER_NAT" }, { name: "description", label: "Description" }, { name: "enabled", label: "Enabled" }],
+    parts: (one) => <FlavorProfiles flavor={one} />,
   },
+  {
+    kind: "service_profiles",
+    title: "Router flavors' profiles",
+    one: "profile",
+    group: "Region",
+    name: "description",
+    columns: [{ name: "description", title: "Description" }, { name: "driver", title: "Driver", cell: (one) => <Mono>{one.driver}</Mono> }, { name: "metainfo", title: "Metainfo", cell: (one) => <Mono>{one.metainfo}</Mono> }, { name: "enabled", title: "Enabled", cell: (one) => <Yes is={one.enabled} /> }],
+    fields: [{ name: "description", label: "Description" }, { name: "driver", label: "Driver" }, { name: "metainfo", label: "Metainfo", as: "area" }, { name: "enabled", label: "Enabled" }],
+  },
+  offer("lb_flavors", "Balancers' flavors", "balancer flavor", "flavor_profile_id", "lb_flavor_profiles"),
+  profile("lb_flavor_profiles", "Balancers' flavor profiles", "balancer flavor profile", "flavor_data", '{"haproxy_nodes": 2}'),
+  offer("lb_zones", "Balancers' zones", "balancer zone", "availability_zone_profile_id", "lb_zone_profiles"),
+  profile("lb_zone_profiles", "Balancers' zone profiles", "balancer zone profile", "availability_zone_data", '{"compute_zone": "nova"}'),
 ];

@@ -55,6 +55,12 @@ export const ROUTING: Declared[] = [
       },
       UP,
       { name: "routes", label: "Routes", as: "lines", help: "CIDR via ADDRESS, one a line", ...hostRoute },
+      { name: "flavor_id", label: "Flavor", as: "ref", of: "flavors", asking: { enabled: "true" } },
+      { name: "availability_zone_hints", label: "Availability zones", as: "lines", help: "One name a line: where its gateway is to be" },
+      { name: "distributed", label: "Distributed" },
+      { name: "ha", label: "Highly available" },
+      { name: "enable_default_route_ecmp" },
+      { name: "enable_default_route_bfd" },
       DESCRIPTION,
       PROJECT,
     ],
@@ -91,11 +97,13 @@ export const ROUTING: Declared[] = [
     hide: ["port_forwardings", "port_details"],
     fields: [
       { name: "floating_network_id", label: "External network", as: "ref", of: "networks", asking: { "router:external": "true" } },
+      { name: "subnet_id", label: "Subnet there", as: "ref", of: "subnets", help: "None: any that has an address" },
       { name: "floating_ip_address", label: "Address", help: "Empty: any that is free" },
       { name: "port_id", label: "Port that it leads to", as: "ref", of: "ports", initial: (query) => query.get("port_id") ?? "" },
       { name: "fixed_ip_address", label: "Address inside", help: "Where the port has several", when: (values) => Boolean(values.port_id) },
       { name: "qos_policy_id", label: "QoS policy", as: "ref", of: "policies" },
       DESCRIPTION,
+      PROJECT,
     ],
     actions: [
       {

@@ -3,7 +3,7 @@ import { AddressList } from "../ui/addresslist";
 import { Mono, Ref, Yes } from "../ui/cells";
 import { Members } from "../ui/members";
 import { Rules, RuleText } from "../ui/rules";
-import { DESCRIPTION, NAME, projectColumn } from "./standard";
+import { DESCRIPTION, NAME, PROJECT, projectColumn } from "./standard";
 import type { Declared } from "./types";
 
 // of a packet log: what decides -> its kind
@@ -46,7 +46,7 @@ export const SECURITY: Declared[] = [
     ],
     filters: ["name", "stateful", "shared"],
     hide: ["security_group_rules"],
-    fields: [{ name: "name" }, DESCRIPTION, { name: "stateful", label: "Stateful: answers are let through" }],
+    fields: [{ name: "name" }, DESCRIPTION, { name: "stateful", label: "Stateful: answers are let through" }, PROJECT],
     parts: (one) => (
       <>
         <Rules group={one} />
@@ -78,6 +78,7 @@ export const SECURITY: Declared[] = [
       { name: "remote_group_id", label: "or: ports of a security group", as: "ref", of: "security_groups" },
       { name: "remote_address_group_id", label: "or: an address group", as: "ref", of: "address_groups" },
       DESCRIPTION,
+      PROJECT,
     ],
   },
   {
@@ -97,7 +98,7 @@ export const SECURITY: Declared[] = [
     ],
     filters: ["name"],
     hide: ["addresses"],
-    fields: [{ name: "name" }, { name: "addresses", label: "Addresses", as: "lines", help: "One CIDR a line" }, DESCRIPTION],
+    fields: [{ name: "name" }, { name: "addresses", label: "Addresses", as: "lines", help: "One CIDR a line" }, DESCRIPTION, PROJECT],
     parts: (one) => <AddressList group={one} />,
   },
   {
@@ -124,6 +125,7 @@ export const SECURITY: Declared[] = [
       { name: "target_id", label: "Port", as: "ref", of: "ports", help: "None: any" },
       { name: "enabled", label: "Enabled" },
       DESCRIPTION,
+      PROJECT,
     ],
   },
 ];

@@ -1,7 +1,7 @@
 // QoS policies and RBAC.
 import { Id, Mono, Ref, Yes } from "../ui/cells";
 import { QosRules, limits } from "../ui/qosrules";
-import { DESCRIPTION, NAME, projectColumn } from "./standard";
+import { DESCRIPTION, NAME, PROJECT, projectColumn } from "./standard";
 import type { Declared } from "./types";
 
 // RBAC's object types -> the kinds of what they share
@@ -29,7 +29,7 @@ export const SHARING: Declared[] = [
     ],
     filters: ["name", "shared", "is_default"],
     hide: ["rules"],
-    fields: [{ name: "name" }, DESCRIPTION, { name: "is_default", label: "Default of new networks" }, { name: "shared", label: "Shared with all projects" }],
+    fields: [{ name: "name" }, DESCRIPTION, { name: "is_default", label: "Default of new networks" }, { name: "shared", label: "Shared with all projects" }, PROJECT],
     parts: (one) => <QosRules policy={one} />,
   },
   {
@@ -52,6 +52,7 @@ export const SHARING: Declared[] = [
       { name: "object_id", label: "Its ID", initial: (query) => query.get("object_id") ?? "" },
       { name: "action", label: "As", as: "choice", choices: ["access_as_shared", "access_as_external"], initial: () => "access_as_shared" },
       { name: "target_tenant", label: "With project", help: "A project's ID, or * for everybody" },
+      PROJECT,
     ],
   },
 ];

@@ -2,6 +2,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import type { Thing } from "../api";
 import type { Role } from "../session";
+import type { Held } from "./held";
 
 export interface Column {
   name: string; // the attribute by which it is sorted, where the API can
@@ -22,6 +23,7 @@ export interface Field {
   labels?: Record<string, string>; // of choices: what stands for one
   of?: string; // the kind that a ref is of
   asking?: Record<string, string>; // which of those
+  held?: Held; // a ref, or refs, to what the key manager has
   from?: (text: string) => unknown; // what the API takes for it; of lines: for one
   to?: (value: any) => string;
   initial?: (query: URLSearchParams) => unknown; // of a new one, when it is not the API's default
@@ -60,6 +62,8 @@ export interface Resource {
   // from the API's facts
   member: string;
   path: string;
+  listed: string; // what a list is called in a body
+  key?: string; // the attribute that names one in paths, where it is not the id
   needs: Needs;
   can: ReadonlySet<string>;
   attributes: Record<string, Fact>;
@@ -69,6 +73,11 @@ export interface Resource {
 
 // by which the live feed tells that it may look different
 export const kindsOf = (resource: Resource): string[] => [resource.kind, ...(resource.also ?? [])];
+
+// of an answer: all of a list, or the one
+export const rowsOf = (resource: Resource, value: Thing | undefined): Thing[] => (value?.[resource.listed] ?? []).map((one: Thing) => withId(resource, one));
+export const oneOf = (resource: Resource, value: Thing | undefined): Thing | undefined => value?.[resource.member] && withId(resource, value[resource.member]);
+const withId = (resource: Resource, one: Thing): Thing => (resource.key ? { ...one, id: one[resource.key] } : one);
 
 export const statesOf = (resource: Resource): string[] => (resource.dialect === "octavia" ? ["provisioning_status", "operating_status"] : ["status"]);
 
@@ -84,4 +93,4 @@ export interface Fact {
   default?: unknown;
 }
 
-export type Declared = Omit<Resource, "member" | "path" | "needs" | "can" | "attributes" | "dialect" | "deletion" | "name"> & { name?: string };
+export type Declared = Omit<Resource, "member" | "path" | "listed" | "key" | "needs" | "can" | "attributes" | "dialect" | "deletion" | "name"> & { name?: string };

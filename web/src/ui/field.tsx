@@ -3,7 +3,8 @@ import type { JSX } from "preact";
 import { type Thing, api, query } from "../api";
 import { useData } from "../data";
 import { RESOURCES } from "../resources/all";
-import type { As, Field as Declared } from "../resources/types";
+import { type Secret, askHeld, fits } from "../resources/held";
+import { type As, type Field as Declared, rowsOf } from "../resources/types";
 import { short } from "./cells";
 
 const MOST = 200; // of more, an id is typed
@@ -75,13 +76,27 @@ function Input({ field, as, value, set, id, about, required, problem }: InputPro
   }
 }
 
-function useChoices(field: Declared): { options: Thing[]; more: boolean; label: (one: Thing) => string } {
+interface Choices {
+  options: Thing[];
+  more: boolean; // than are shown: an id is typed
+  label: (one: Thing) => string;
+}
+
+const useChoices = (field: Declared): Choices => (field.held ? useHeld : useObjects)(field); // a field stays what it is
+
+// of the key manager: chosen by name, said by reference
+function useHeld(field: Declared): Choices {
+  const { value, refusal } = useData<Secret[]>("held", askHeld);
+  return { options: (value ?? []).filter((one) => fits(one, field.held!)), more: Boolean(refusal), label: (one) => one.name || short(one.id) };
+}
+
+function useObjects(field: Declared): Choices {
   const resource = RESOURCES[field.of!];
   const asked: [string, string][] = Object.entries(field.asking ?? {});
-  const fields = ["id", resource.name, "fixed_ips", "cidr"].filter((name) => resource.attributes[name]);
+  const fields = [resource.key ?? "id", resource.name, "fixed_ips", "cidr"].filter((name) => resource.attributes[name]);
   const url = resource.path + query([...asked, ["limit", String(MOST + 1)], ...fields.map((name): [string, string] => ["fields", name])]);
   const { value } = useData<Thing>(url, (signal) => api.get(url, signal), [resource.kind]);
-  const options: Thing[] = value?.[resource.kind] ?? [];
+  const options = rowsOf(resource, value);
   const label = (one: Thing): string => {
     const more = one.cidr ?? (one.fixed_ips ?? []).map((ip: Thing) => ip.ip_address).join(" ");
     return [one[resource.name] || short(one.id), more].filter(Boolean).join("  ");
@@ -109,15 +124,21 @@ function One({ field, value, set, id, about, required, problem }: InputProps): J
 function Several({ field, value, set, id, about }: InputProps): JSX.Element {
   const { options, label } = useChoices(field);
   const chosen: string[] = value;
+  const absent = chosen.filter((one) => !options.some((option) => option.id === one)); // stays what it is
   return (
     <select
       id={id}
       name={field.name}
       multiple
-      size={Math.min(6, Math.max(2, options.length))}
+      size={Math.min(6, Math.max(2, options.length + absent.length))}
       aria-describedby={about}
       onChange={(event) => set([...event.currentTarget.selectedOptions].map((option) => option.value))}
     >
+      {absent.map((one) => (
+        <option key={one} value={one} selected>
+          {one}
+        </option>
+      ))}
       {options.map((one) => (
         <option key={one.id} value={one.id} selected={chosen.includes(one.id)}>
           {label(one)}

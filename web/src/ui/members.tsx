@@ -4,7 +4,7 @@ import { type Thing, api, query } from "../api";
 import { useData } from "../data";
 import { mayCreate } from "../pages/list";
 import { RESOURCES } from "../resources/all";
-import { kindsOf } from "../resources/types";
+import { kindsOf, rowsOf } from "../resources/types";
 import { href } from "../route";
 import { Refused } from "./notice";
 import { Table } from "./table";
@@ -17,7 +17,7 @@ export function Members({ kind, by, id, title, add }: { kind: string; by: string
   const sorted: [string, string][] = order ? [["sort_key", order]] : [];
   const url = resource.path + query([[by, id], ["limit", String(MOST + 1)], ...sorted]);
   const { value, refusal } = useData<Thing>(url, (signal) => api.get(url, signal), kindsOf(resource));
-  const rows: Thing[] = value?.[kind] ?? [];
+  const rows = rowsOf(resource, value);
   return (
     <section class="part">
       <header class="head">
