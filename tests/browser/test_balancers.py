@@ -4,6 +4,7 @@ import re
 
 import pytest
 from tests.browser.conftest import Cloud, Dashboard
+from tests.certificates import authority, signed
 
 LBAAS = "/load-balancer/v2/lbaas"
 
@@ -52,6 +53,12 @@ def test_one_is_made_in_one_form_and_its_members_come_and_go(alices: Dashboard, 
     kept = cloud("GET", f"{LBAAS}/pools/{pool['id']}/members")["members"]
     assert {one["address"]: one["weight"] for one in kept} == {"10.9.0.11": 1, "10.9.0.12": 0}
 
+    members.get_by_label("Change 10.9.0.11:80").click()
+    page.fill("form.inline #field-weight", "7")
+    page.locator("form.inline").get_by_role("button", name="Change").click()
+    members.get_by_text("weight 7").wait_for()
+
+    _ends_tls_with_a_certificate(alices, cloud, made["id"])
     alices.at(f"pools/{pool['id']}/edit")
     page.fill("#field-session_persistence", "SOURCE_IP")
     page.get_by_role("button", name="Save").click()
@@ -67,7 +74,8 @@ def test_one_is_made_in_one_form_and_its_members_come_and_go(alices: Dashboard, 
     alices.at("loadbalancers").row("front").locator(".state", has_text=re.compile("^ACTIVE$")).wait_for()
     cloud("PUT", f"{LBAAS}/loadbalancers/{made['id']}", {"loadbalancer": {"name": "renamed"}})
     alices.row("renamed").wait_for()
-    for place in ("listeners", "pools", "healthmonitors", "l7policies", "loadbalancers/new", "listeners/new"):
+    places = ("listeners", "pools", "healthmonitors", "l7policies", "loadbalancers/new", "listeners/new", "quotas")
+    for place in places:
         alices.at(place)
     assert alices.violations() == []
     alices.at(f"loadbalancers/{made['id']}")
@@ -75,3 +83,28 @@ def test_one_is_made_in_one_form_and_its_members_come_and_go(alices: Dashboard, 
     page.locator("dialog").get_by_role("button", name="Delete").click()
     page.locator("h1", has_text="Load balancers").wait_for()
     assert cloud("GET", f"{LBAAS}/listeners?loadbalancer_id={made['id']}")["listeners"] == []
+
+
+def _ends_tls_with_a_certificate(alices: Dashboard, cloud: Cloud, balancer: str) -> None:
+    """Stored, chosen by its name, and never told again."""
+    page, www = alices.page, signed(authority(), "www.example")
+    alices.at("certificates")
+    page.get_by_role("button", name="Store a certificate").click()
+    page.fill("form.inline #field-name", "www")
+    page.fill("form.inline #field-pem", "no certificate")
+    page.locator("form.inline").get_by_role("button", name="Store a certificate").click()
+    page.locator("#field-pem-problem").wait_for()
+    page.fill("form.inline #field-pem", www.pem + www.key_pem)
+    page.locator("form.inline").get_by_role("button", name="Store a certificate").click()
+    page.locator("tbody tr", has_text="www").wait_for()
+    assert alices.violations() == []
+    alices.at(f"listeners/new?loadbalancer_id={balancer}")
+    page.select_option("#field-protocol", "TERMINATED_HTTPS")
+    page.fill("#field-protocol_port", "8443")
+    for field in ("default_tls_container_ref", "sni_container_refs"):
+        page.locator(f"#field-{field} option", has_text="www").wait_for(state="attached")
+        page.select_option(f"#field-{field}", label="www")
+    page.get_by_role("button", name="Make the listener").click()
+    alices.see("TERMINATED_HTTPS")
+    (secure,) = cloud("GET", f"{LBAAS}/listeners?protocol=TERMINATED_HTTPS")["listeners"]
+    assert secure["sni_container_refs"] == [secure["default_tls_container_ref"]]

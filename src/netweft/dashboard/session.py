@@ -6,7 +6,7 @@
     /dashboard/api/v2.0/...                       the request that the API knows, with the token
     /dashboard/api/load-balancer/v2/lbaas/...     likewise
     /dashboard/api/identity/v3/users, ...         users, projects and roles, where identity is ours
-    /dashboard/api/key-manager/v1/secrets, ...    which certificates there are; made and deleted, their content never told
+    /dashboard/api/key-manager/v1/secrets, ...    which certificates there are; made, deleted, their content never told
 
 So what anybody may do is what the API lets them.  No server remembers a session: any server takes the cookie.
 """
@@ -42,7 +42,9 @@ _IDENTITY = re.compile(
     rf"/identity/v3/(roles|role_assignments|(users|projects)(/{_ONE})?|projects/{_ONE}/users/{_ONE}/roles/{_ONE})"
 )
 # and of the key manager: what it has, not what is in it
-_KEYS = re.compile(rf"(GET|POST) {KEY_MANAGER}/v1/(secrets|containers)|DELETE {KEY_MANAGER}/v1/(secrets|containers)/{_ONE}")
+_KEYS = re.compile(
+    rf"(GET|POST) {KEY_MANAGER}/v1/(secrets|containers)|DELETE {KEY_MANAGER}/v1/(secrets|containers)/{_ONE}"
+)
 _DROPPED = frozenset({b"cookie", b"x-auth-token", b"x-service-token", b"x-subject-token"})
 _PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _BODY_BYTES = 16 * 1024

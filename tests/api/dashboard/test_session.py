@@ -89,7 +89,11 @@ async def test_the_cookie_is_nothing_to_the_api_itself(alices: Browser) -> None:
         "api//v2.0",
         "api/load-balancer/v2",
         "api/load-balancer/v2/octavia/amphorae",
-        "api/key-manager/v1/secrets",
+        "api/key-manager/v1/secrets/x",
+        "api/key-manager/v1/secrets/x/payload",
+        "api/key-manager/v1/secrets/x/acl",
+        "api/key-manager/v1/secrets/",
+        "api/key-manager/v1/orders",
         "api/netweft/v1/nodes",
     ],
 )
@@ -97,6 +101,21 @@ async def test_nothing_else_is_behind(alices: Browser, path: str) -> None:
     """Above all nothing that hands a token or a secret to a script."""
     for method in ("GET", "POST"):
         assert (await alices(method, path)).status_code == 404
+
+
+async def test_a_certificate_is_stored_and_never_told(alices: Browser) -> None:
+    """The page learns which there are, of its own project; of one that is there, too, not what is in it."""
+    wanted = {"name": "www", "secret_type": "opaque", "payload": "its key", "payload_content_type": "text/plain"}
+    made = await alices("POST", "api/key-manager/v1/secrets", wanted)
+    assert made.status_code == 201
+    one = "api/key-manager/v1/secrets/" + made.json()["secret_ref"].rsplit("/", 1)[1]
+    listed = await alices("GET", "api/key-manager/v1/secrets?limit=100")
+    assert [secret["name"] for secret in listed.json()["secrets"]] == ["www"] and "its key" not in listed.text
+    for path in (one, f"{one}/payload"):
+        assert (await alices("GET", path, accept="text/plain")).status_code == 404
+    assert (await alices("PUT", one)).status_code == 404
+    assert (await alices("DELETE", one)).status_code == 204
+    assert (await alices("GET", "api/key-manager/v1/secrets")).json()["secrets"] == []
 
 
 async def test_users_and_projects_are_an_admins(

@@ -12,7 +12,7 @@ import { said } from "../ui/inline";
 import { Refused } from "../ui/notice";
 import { blamed } from "../ui/values";
 
-const START = {
+export const START = {
   name: "", vip_subnet_id: "", vip_address: "", additional_vips: [] as string[],
   flavor_id: "", availability_zone: "", vip_qos_policy_id: "",
   protocol: "TCP", protocol_port: "80", default_tls_container_ref: "", sni_container_refs: [] as string[],

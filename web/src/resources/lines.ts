@@ -88,6 +88,12 @@ export const persistence = {
   to: (value: { type: string; cookie_name?: string | null }) => [value.type, value.cookie_name].filter(Boolean).join(" "),
 };
 
+// a port, or FIRST:LAST: in attributes of their own
+export function ports(side: "external" | "internal", text: string): Record<string, unknown> {
+  const said = text.trim().replace(/\s*-\s*/, ":");
+  return /^\d+$/.test(said) ? { [`${side}_port`]: Number(said) } : said ? { [`${side}_port_range`]: said } : {};
+}
+
 // headers of HTTP, one a line
 export const headers = {
   from: (text: string) => Object.fromEntries(text.split("\n").map((line) => line.split(/:\s*/, 2)).filter(([name]) => name.trim())),

@@ -2,9 +2,10 @@
 import type { JSX } from "preact";
 import { type Thing, api, part } from "../api";
 import { useData } from "../data";
+import { ports } from "../resources/lines";
 import { mayChange } from "../session";
 import { Ref } from "./cells";
-import { Inline, asNumber, said } from "./inline";
+import { Inline, said } from "./inline";
 import { Refused } from "./notice";
 import { Remove } from "./removable";
 
@@ -31,7 +32,7 @@ export function Forwardings({ floatingip }: { floatingip: Thing }): JSX.Element 
               {one.internal_ip_address}:{one.internal_port ?? one.internal_port_range}
             </code>{" "}
             of <Ref kind="ports" id={one.internal_port_id} /> {one.description && <span class="dim">{one.description}</span>}{" "}
-            <Remove what={`forwarding of ${one.protocol} ${one.external_port ?? ""}`} run={() => api.delete(`${url}/${part(one.id)}`).then(again)} />
+            <Remove what={`forwarding of ${one.protocol} ${one.external_port ?? one.external_port_range}`} run={() => api.delete(`${url}/${part(one.id)}`).then(again)} />
           </li>
         ))}
       </ul>
@@ -40,18 +41,14 @@ export function Forwardings({ floatingip }: { floatingip: Thing }): JSX.Element 
           title="Forward a port"
           fields={[
             { name: "protocol", label: "Protocol", as: "choice", choices: ["tcp", "udp", "sctp"], start: "tcp" },
-            { name: "external_port", label: "Port outside", as: "number" },
+            { name: "external_port", label: "Port outside", as: "text", help: "or FIRST:LAST" },
             { name: "internal_port_id", label: "To the port", as: "ref", of: "ports" },
             { name: "internal_ip_address", label: "its address", as: "text" },
-            { name: "internal_port", label: "Port inside", as: "number" },
+            { name: "internal_port", label: "Port inside", as: "text", help: "or FIRST:LAST, as many" },
             { name: "description", label: "Description", as: "text" },
           ]}
-          save={(values) =>
-            api
-              .post(url, {
-                port_forwarding: said({ ...values, external_port: asNumber(values.external_port), internal_port: asNumber(values.internal_port) }),
-              })
-              .then(again)
+          save={({ external_port, internal_port, ...values }) =>
+            api.post(url, { port_forwarding: { ...said(values), ...ports("external", external_port), ...ports("internal", internal_port) } }).then(again)
           }
         />
       )}

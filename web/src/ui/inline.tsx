@@ -11,12 +11,13 @@ export type InlineField = Declared & { as: As; label: string; start?: any };
 
 interface Props {
   title: string; // of the button that opens it
+  what?: string; // where there are several such buttons: of what this one is
   fields: InlineField[];
   save: (values: Thing) => Promise<unknown>;
   preview?: (values: Thing) => ComponentChildren; // of what it holds
 }
 
-export function Inline({ title, fields, save, preview }: Props): JSX.Element {
+export function Inline({ title, what, fields, save, preview }: Props): JSX.Element {
   const [open, setOpen] = useState(false);
   const start = Object.fromEntries(fields.map((field) => [field.name, field.start ?? (field.as === "flag" ? false : "")]));
   const [values, setValues] = useState<Thing>(start);
@@ -24,7 +25,7 @@ export function Inline({ title, fields, save, preview }: Props): JSX.Element {
   const [busy, setBusy] = useState(false);
   if (!open)
     return (
-      <button type="button" onClick={() => setOpen(true)}>
+      <button type="button" class={what && "small"} aria-label={what && `${title} ${what}`} onClick={() => (setValues(start), setOpen(true))}>
         {title}
       </button>
     );
@@ -43,7 +44,7 @@ export function Inline({ title, fields, save, preview }: Props): JSX.Element {
   };
   const wrong = refusal && blamed(refusal.message, fields);
   return (
-    <form class="inline" onSubmit={submit} noValidate aria-label={title}>
+    <form class="inline" onSubmit={submit} noValidate aria-label={what ? `${title} ${what}` : title}>
       {refusal && !wrong && <Refused by={refusal} />}
       {fields
         .filter((field) => !field.when || field.when(values))
@@ -73,6 +74,15 @@ export function Inline({ title, fields, save, preview }: Props): JSX.Element {
       </footer>
     </form>
   );
+}
+
+// the same fields, with what one is now
+export const changed = (fields: InlineField[], one: Thing): InlineField[] => fields.map((field) => ({ ...field, start: one[field.name] ?? (field.as === "flag" ? false : "") }));
+
+// what of one is another now, as the API takes it: what was emptied is null
+export function difference(fields: InlineField[], one: Thing, values: Thing): Thing {
+  const told = fields.map(({ name, as }) => [name, as === "number" ? asNumber(String(values[name])) : values[name]] as const).filter(([name, value]) => value !== (one[name] ?? (typeof value === "boolean" ? false : "")));
+  return Object.fromEntries(told.map(([name, value]) => [name, value === "" ? null : value]));
 }
 
 // without what was left empty

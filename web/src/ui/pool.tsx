@@ -7,12 +7,31 @@ import { BALANCED, member } from "../resources/lines";
 import { href } from "../route";
 import { mayChange } from "../session";
 import { State } from "./cells";
-import { Inline, asNumber, said } from "./inline";
+import { Inline, type InlineField, asNumber, changed, difference, said } from "./inline";
 import { Refused } from "./notice";
 import { Remove } from "./removable";
 
 const ROOT = "/load-balancer/v2/lbaas/";
 const MOST = 500;
+
+const ASKED_ELSEWHERE: InlineField[] = [
+  { name: "monitor_address", label: "The monitor asks", as: "text", help: "Empty: its address" },
+  { name: "monitor_port", label: "at the port", as: "number", help: "Empty: its port" },
+];
+const MEMBER_FIELDS: InlineField[] = [
+  { name: "name", label: "Name", as: "text" },
+  { name: "weight", label: "Weight", as: "number" },
+  { name: "backup", label: "Only when no other is well", as: "flag" },
+  ...ASKED_ELSEWHERE,
+  { name: "admin_state_up", label: "Admin state up", as: "flag" },
+];
+const ruleFields = (): InlineField[] => [
+  { name: "type", label: "What", as: "choice", choices: choicesOf("l7rules", "type"), start: choicesOf("l7rules", "type")[0] },
+  { name: "compare_type", label: "How", as: "choice", choices: choicesOf("l7rules", "compare_type"), start: "EQUAL_TO" },
+  { name: "key", label: "Key", as: "text", help: "A header's or a cookie's name", when: (values) => ["HEADER", "COOKIE", "SSL_DN_FIELD"].includes(values.type) },
+  { name: "value", label: "Value", as: "text" },
+  { name: "invert", label: "It must not be so", as: "flag" },
+];
 
 export function PoolMembers({ pool }: { pool: Thing }): JSX.Element {
   const url = `${ROOT}pools/${part(pool.id)}/members`;
@@ -44,6 +63,7 @@ export function PoolMembers({ pool }: { pool: Thing }): JSX.Element {
                 {!one.admin_state_up && ", admin down"}
                 {one.provisioning_status !== "ACTIVE" && `, ${one.provisioning_status}`}
               </span>{" "}
+              <Inline title="Change" what={where} fields={changed(MEMBER_FIELDS, one)} save={(values) => api.put(`${url}/${part(one.id)}`, { member: difference(MEMBER_FIELDS, one, values) })} />{" "}
               {one.weight > 0 ? <Remove what={where} word="Drain" run={() => weigh(one, 0)} /> : <Remove what={where} word="Undrain" run={() => weigh(one, 1)} />}{" "}
               <Remove what={where} run={() => api.delete(`${url}/${part(one.id)}`)} />
             </li>
@@ -59,8 +79,11 @@ export function PoolMembers({ pool }: { pool: Thing }): JSX.Element {
             { name: "weight", label: "Weight", as: "text", start: "1" },
             { name: "backup", label: "Only when no other is well", as: "flag" },
             { name: "subnet_id", label: "Subnet", as: "ref", of: "subnets", help: "None: the VIP's" },
+            ...ASKED_ELSEWHERE,
           ]}
-          save={({ address, weight, ...more }) => api.post(url, { member: said({ ...more, ...member.from(address.trim()), weight: asNumber(weight) }) })}
+          save={({ address, weight, monitor_port, ...more }) =>
+            api.post(url, { member: said({ ...more, ...member.from(address.trim()), weight: asNumber(weight), monitor_port: asNumber(monitor_port) }) })
+          }
         />
       )}
     </section>
@@ -86,6 +109,7 @@ export function L7Rules({ policy }: { policy: Thing }): JSX.Element {
               {one.type} {one.key} {one.invert && "not "}
               {one.compare_type} {one.value}
             </code>{" "}
+            <Inline title="Change" what={`rule ${one.type} ${one.value}`} fields={changed(ruleFields(), one)} save={(values) => api.put(`${url}/${part(one.id)}`, { rule: difference(ruleFields(), one, values) })} />{" "}
             <Remove what={`rule ${one.type} ${one.value}`} run={() => api.delete(`${url}/${part(one.id)}`)} />
           </li>
         ))}
@@ -94,13 +118,7 @@ export function L7Rules({ policy }: { policy: Thing }): JSX.Element {
       {mayChange.value && (
         <Inline
           title="Add a rule"
-          fields={[
-            { name: "type", label: "What", as: "choice", choices: choicesOf("l7rules", "type"), start: choicesOf("l7rules", "type")[0] },
-            { name: "compare_type", label: "How", as: "choice", choices: choicesOf("l7rules", "compare_type"), start: "EQUAL_TO" },
-            { name: "key", label: "Key", as: "text", help: "A header's or a cookie's name", when: (values) => ["HEADER", "COOKIE", "SSL_DN_FIELD"].includes(values.type) },
-            { name: "value", label: "Value", as: "text" },
-            { name: "invert", label: "It must not be so", as: "flag" },
-          ]}
+          fields={ruleFields()}
           save={(values) => api.post(url, { rule: said(values) })}
         />
       )}
