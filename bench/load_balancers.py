@@ -5,7 +5,8 @@
     spread                  10,000 connections over 10 equal members: the most that one had, beside its share
     create                  one request with a listener, a pool and 10 members: until it is ACTIVE, and until a client
                             that tries without end has its first answer
-    change                  a member's weight becomes 0 and another's 1: until new connections go there
+    change                  of 2 members, and of 10, the one with most connections gets no more, and another one does:
+                            until new connections go there
     requests                HTTP by `wrk`, to a server directly and by two HAProxies
     weight                  flows of the client's hypervisor, and what its agent, its vswitchd and the server hold
     OVN                     with --ovn: the same of OVN's load balancer, as far as it has it, in the same run
@@ -88,8 +89,7 @@ class Bench(Stand):
             time.sleep(0.002)
 
     def weigh(self, id: str, pool: str, weights: Mapping[str, int], members: Sequence[Mapping[str, Any]]) -> None:
-        """All of a pool's members, by one request."""
-        self.active(id)
+        """All of a pool's members, by one request.  The balancer is ACTIVE."""
         wanted = [
             {"address": one["address"], "protocol_port": one["protocol_port"], "weight": weights[one["id"]]}
             for one in members
@@ -176,24 +176,28 @@ def requests(bench: Stand, rounds: int) -> Iterator[Row]:
 
 
 def change(bench: Bench, times: int) -> Iterator[Row]:
-    made, vip = bench.create(*((bench.address, port) for port in MANY[:2]))
-    bench.active(made)
-    (pool,) = bench.cloud.balancing("GET", f"pools?loadbalancer_id={made}")["pools"]
-    members = bench.cloud.balancing("GET", f"pools/{pool['id']}/members")["members"]
-    took = []
-    for turn in range(2 * times):
-        leaves, comes = members[turn % 2], members[1 - turn % 2]
-        bench.weigh(made, pool["id"], {leaves["id"]: 1, comes["id"]: 0}, members)
+    """The member that had most of a pool's connections gets none, and another one as many: nearly all slots change."""
+    for count in (2, len(MANY)):
+        made, vip = bench.create(*((bench.address, port) for port in MANY[:count]))
         bench.active(made)
-        time.sleep(0.1)
-        with bench.trying(vip, str(comes["protocol_port"])) as trying:
-            start = time.time()
-            bench.weigh(made, pool["id"], {leaves["id"]: 0, comes["id"]: 1}, members)
-            took.append((said_at(trying) - start) * 1e3)
-    bench.active(made)
-    bench.delete(made)
-    yield Row("member change: PUT to the first connection elsewhere, p50", median(took), "ms", 30)
-    yield Row("member change, p95", percentile(took, 95), "ms")
+        (pool,) = bench.cloud.balancing("GET", f"pools?loadbalancer_id={made}")["pools"]
+        members = bench.cloud.balancing("GET", f"pools/{pool['id']}/members")["members"]
+        took = []
+        for turn in range(2 * times + 1):
+            leaves, comes = members[turn % 2], members[1 - turn % 2]
+            weights = dict.fromkeys((one["id"] for one in members), 1) | {leaves["id"]: 0, comes["id"]: 100}
+            if not turn:
+                bench.weigh(made, pool["id"], weights, members)
+            else:
+                with bench.trying(vip, str(comes["protocol_port"])) as trying:
+                    start = time.time()
+                    bench.weigh(made, pool["id"], weights, members)
+                    took.append((said_at(trying) - start) * 1e3)
+            bench.active(made)
+            time.sleep(0.1)
+        bench.delete(made)
+        for what, value, bar in (("p50", median(took), 30), ("p95", percentile(took, 95), None)):
+            yield Row(f"change among {count} members: PUT to the first connection elsewhere, {what}", value, "ms", bar)
 
 
 def weight(bench: Bench) -> Iterator[Row]:

@@ -4,7 +4,7 @@ A flow is checked against its table's record when it is built, so that one which
 an error in a unit test.  The list itself is pipeline.py.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct, field
@@ -41,6 +41,7 @@ NEIGHBOUR_FIELDS: Final = frozenset(name for name in FIELDS if name.startswith("
 OTHERS = "others' flows"  # the bridge is not ours alone
 
 Value: TypeAlias = int | tuple[int, int | None]  # what a field must be, or (value, mask)
+Given: TypeAlias = tuple[int, tuple[Action, ...]]  # a flow's cookie and actions
 
 
 class PipelineError(ValueError):
@@ -111,6 +112,23 @@ class Table(Struct, frozen=True):
             raise PipelineError(f"{self}: {NO_CODE}")
         flow = Flow(table=self.id, priority=priority, match=_sorted(match), actions=actions, cookie=cookie)
         return BridgeFlow(self.bridge, flow)
+
+    def flows(
+        self, priority: int, match: Mapping[str, Value], name: str, mask: int, given: Iterable[Given]
+    ) -> Iterator[BridgeFlow]:
+        """One flow for each value of a field, from 0 on; `flow` for hundreds that differ in nothing else: what is
+        given several times is checked once.  mask: of that field, which `match` does not have.  As `flow`."""
+        whole = _sorted({**match, name: (0, mask)})
+        place = [part[0] for part in whole].index(name)
+        before, after = whole[:place], whole[place + 1 :]
+        checked: dict[int, tuple[Action, ...]] = {}
+        for value, (whose, actions) in enumerate(given):
+            if id(actions) not in checked:
+                self.flow(priority, whose, {**match, name: (value, mask)}, *actions)
+                checked[id(actions)] = actions
+            looks = (*before, (name, value, mask), *after)
+            flow = Flow(table=self.id, priority=priority, match=looks, actions=actions, cookie=whose)
+            yield BridgeFlow(self.bridge, flow)
 
     def __str__(self) -> str:
         return f"{self.bridge}.{self.name}"

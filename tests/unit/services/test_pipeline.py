@@ -10,6 +10,18 @@ from netweft.services.tables import fields
 from netweft.testing.region import Region, network, port
 
 
+def test_flows_that_differ_in_one_field_are_as_each_by_itself() -> None:
+    """And are checked."""
+    table, match = INT["members"], {"reg3": 7, "eth_type": 0x800}
+    given = [(1, (INT["to_member"].goto,)), (2, (INT["hairpin"].goto,)), (1, (INT["to_member"].goto,))]
+    alone = [
+        table.flow(10, whose, {**match, "reg12": (value, 3)}, *actions) for value, (whose, actions) in enumerate(given)
+    ]
+    assert list(table.flows(10, match, "reg12", 3, given)) == alone
+    with pytest.raises(PipelineError, match="may not set reg1"):
+        list(table.flows(10, match, "reg12", 3, [*given, (3, (SetField("reg1", 1),))]))
+
+
 def test_ids_are_places_in_the_list() -> None:
     for pipeline in PIPELINES.values():
         assert [table.id for table in pipeline.tables.values()] == list(range(len(pipeline.tables)))

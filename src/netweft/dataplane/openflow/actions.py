@@ -5,6 +5,7 @@ is put right.
 """
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from struct import Struct as Packer
 from typing import Any
 
@@ -88,6 +89,7 @@ def _encode_move(action: Move) -> bytes:
     )
 
 
+@lru_cache(maxsize=1024)  # hundreds of flows of one change do the same with a connection
 def _encode_ct(action: Ct) -> bytes:
     inside = encode_actions(action.exec) + _encode_nat(action.nat)
     source, zone = (0, action.zone) if isinstance(action.zone, int) else (oxm.header(FIELDS[action.zone]), _LOW_16_BITS)

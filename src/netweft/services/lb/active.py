@@ -10,6 +10,7 @@ from netweft.model import NodeView
 from netweft.services.addresses import prefix, text
 from netweft.services.fields import BALANCED_ZONE
 from netweft.services.lb.endings import parts_of
+from netweft.services.lb.trees import Parts
 from netweft.services.lb.wiring import addresses, served
 
 OPEN = "ESTABLISHED"
@@ -32,9 +33,10 @@ def active(view: NodeView, tracked: Iterable[Connection]) -> Counter[str]:
 
 def _listeners(view: NodeView) -> dict[_Vip, dict[str, frozenset[_Member]]]:
     found: defaultdict[_Vip, dict[str, frozenset[_Member]]] = defaultdict(dict)
+    parts = parts_of(view, view.load_balancers)
     for id, balancer in sorted(view.load_balancers.items()):
         vips = [text(vip) for vip in map(prefix, addresses(balancer))]
-        for one in served(parts_of(view, id), vips):
+        for one in served(Parts(tuple(parts[id].values())), vips):
             members = frozenset((text(backend.at.address), backend.at.port) for backend in one.spread.backends)
             for vip in vips:
                 found[one.protocol, vip, one.listener.protocol_port][one.listener.id] = members

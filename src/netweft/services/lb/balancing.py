@@ -215,22 +215,27 @@ def _itself(here: LocalBalancer, owner: int, vip_mac: int, one: Service) -> Iter
 
 
 def spread(one: Spread) -> Iterator[BridgeFlow]:
-    """A new connection's slot, and whose that is, for each IP version that somebody can be reached by."""
+    """A new connection's slot, and whose that is, for each IP version that somebody can be reached by.  Who is alone
+    needs no slots: nothing is hashed, and what the datapath has cached of one client's connection serves his next."""
     owner = cookie(one.reason, one.id)
     new: dict[str, Value] = {POOL: one.number, "ct_state": IS_NEW}
     chosen = [backend for backend in one.backends if backend.weight]
     by_version = {version: [b for b in chosen if b.at.address.version == version] for version in (4, 6)}
+    most = max(map(len, by_version.values()))
     members = one.reason is Reason.POOL_METHOD
-    bits = width(max(map(len, by_version.values()))) if members else ALIKE
+    bits = width(most) if members else ALIKE
     choose = Multipath(SLOT, bits, 1 << bits, one.number & 0xFFFF, ports=not one.by_source, source=one.by_source)
-    yield STATE.flow(10, owner, new, choose, MEMBERS.goto)
+    yield STATE.flow(10, owner, new, *([choose] if most > 1 else []), MEMBERS.goto)
     for version, backends in by_version.items():
-        actions = [(cookie(Reason.MEMBER_SLOTS, each.id) if members else owner, _given(each.at)) for each in backends]
-        shares = [Share(each.id, each.weight) for each in backends]
-        for slot, place in enumerate(owners(shares, bits) if shares else ()):
-            match: dict[str, Value] = {POOL: one.number, SLOT: (slot, (1 << bits) - 1), "eth_type": ETH[version]}
-            whose, given = actions[place]
-            yield MEMBERS.flow(10, whose, match, given)
+        given = [(cookie(Reason.MEMBER_SLOTS, each.id) if members else owner, (_given(each.at),)) for each in backends]
+        match: dict[str, Value] = {POOL: one.number, "eth_type": ETH[version]}
+        if len(given) == 1:
+            ((whose, actions),) = given
+            yield MEMBERS.flow(10, whose, match, *actions)
+        elif given:
+            shares = [Share(each.id, each.weight) for each in backends]
+            whose_slots = (given[place] for place in owners(shares, bits))
+            yield from MEMBERS.flows(10, match, SLOT, (1 << bits) - 1, whose_slots)
 
 
 def _given(to: Service) -> Action:

@@ -4,13 +4,16 @@ The client's next packet is led to another member, which knows no such connectio
 does not come.  Of a member that is drained they stay.
 """
 
-from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final, NamedTuple, TypeAlias
 
-from netweft.model import Key, Listener, Member, NodeView, Pool, Proxy
+from netweft.model import Key, Listener, LoadBalancer, Member, NodeView, Pool, Proxy, key_of
 from netweft.services.addresses import text
 from netweft.services.lb.trees import Parts
 from netweft.services.lb.wiring import addresses, served
+
+Led: TypeAlias = Listener | Pool | Member | Proxy  # says where connections are led
+_KINDS: Final = ("listener", "pool", "member", "proxy")
 
 
 class Balanced(NamedTuple):
@@ -25,38 +28,54 @@ class Balanced(NamedTuple):
 
 def unbalanced(before: NodeView, after: NodeView, keys: Collection[Key]) -> Iterator[tuple[str, Balanced]]:
     """With the VIP's network.  keys: of what differs between the two."""
-    for id in _balancers(before, keys):
-        balancer = before.load_balancers[id]
-        for gone in sorted(_led(before, id) - _led(after, id)):
+    balancers = _balancers(before, keys)
+    if not balancers:
+        return
+    had = parts_of(before, balancers)
+    has = _changed(had, after, frozenset(keys))
+    for id in balancers:
+        balancer, now = before.load_balancers[id], after.load_balancers.get(id)
+        for gone in sorted(_led(balancer, had[id]) - _led(now, has[id])):
             yield balancer.vip_network_id, gone
 
 
 def _balancers(view: NodeView, keys: Collection[Key]) -> list[str]:
-    found = set()
-    for kind, id in keys:
-        if kind == "load_balancer":
-            found.add(id)
-        elif kind in ("listener", "pool", "member", "proxy"):
-            one = view.get((kind, id))
-            if isinstance(one, Listener | Pool | Member | Proxy):
-                found.add(one.load_balancer_id)
+    found = {id for kind, id in keys if kind == "load_balancer"}
+    found |= {one.load_balancer_id for key in keys if (one := _part(view, key))}
     return sorted(found & view.load_balancers.keys())
 
 
-def parts_of(view: NodeView, id: str) -> Parts:
-    of_it = (view.listeners, view.pools, view.members, view.proxies)
-    return Parts(tuple(one for kind in of_it for one in kind.values() if one.load_balancer_id == id))
+def _part(view: NodeView, key: Key) -> Led | None:
+    one = view.get(key) if key[0] in _KINDS else None
+    return one if isinstance(one, Led) else None
 
 
-def _led(view: NodeView, id: str) -> set[Balanced]:
-    balancer = view.load_balancers.get(id)
+def parts_of(view: NodeView, balancers: Iterable[str]) -> dict[str, dict[Key, Led]]:
+    """Of each of these, by one look at all that a view has: a node may have 1,000 balancers."""
+    found: dict[str, dict[Key, Led]] = {id: {} for id in balancers}
+    for rows in (view.listeners, view.pools, view.members, view.proxies):
+        for one in rows.values():
+            if one.load_balancer_id in found:
+                found[one.load_balancer_id][key_of(one)] = one
+    return found
+
+
+def _changed(had: Mapping[str, dict[Key, Led]], after: NodeView, keys: Collection[Key]) -> dict[str, dict[Key, Led]]:
+    found = {id: {key: one for key, one in parts.items() if key not in keys} for id, parts in had.items()}
+    for key in keys:
+        one = _part(after, key)
+        if one is not None and one.load_balancer_id in found:
+            found[one.load_balancer_id][key] = one
+    return found
+
+
+def _led(balancer: LoadBalancer | None, parts: Mapping[Key, Led]) -> set[Balanced]:
     if balancer is None or not balancer.admin_state_up:
         return set()
-    parts = parts_of(view, id)
     vips = addresses(balancer)
     return {
         Balanced(one.protocol, vip, one.listener.protocol_port, text(backend.at.address), backend.at.port)
-        for one in served(parts, vips)
+        for one in served(Parts(tuple(parts.values())), vips)
         for backend in one.spread.backends
         for vip in vips
         if (":" in vip) == (backend.at.address.version == 6)

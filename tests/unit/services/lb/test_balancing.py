@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.services.l3.routing.test_flows import B1, B2, BLUE, G1, R1, R2, RED, TO_BLUE, TO_RED, R, own, region
 
-from netweft.dataplane.openflow.flow import Ct
+from netweft.dataplane.openflow.flow import Ct, Flow, Multipath
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.model import (
     AddressGroup,
@@ -358,17 +358,48 @@ def test_recirculations_of_who_is_led_to_itself(region: Region) -> None:
     assert recirculations(region, B1, {**says, "ip_ttl": 64}) == RECIRCULATIONS["its answer to itself"]
 
 
+def in_table(region: Region, name: str) -> list[Flow]:
+    """Of hv1, but for what becomes of what no flow matches."""
+    flows = region.nodes["hv1"].bridges["int"].flows.values()
+    return [flow for flow in flows if flow.table == INT[name].id and flow.priority]
+
+
+def hashes(region: Region) -> int:
+    return sum(isinstance(action, Multipath) for flow in in_table(region, "balance_state") for action in flow.actions)
+
+
+def chosen(region: Region, *by: Port) -> tuple[int, ...]:
+    """How many flows of hv1 lead new connections to each of these."""
+    given = [str(flow.actions) for flow in in_table(region, "members")]
+    return tuple(sum(f"dst={prefix(own(port, 4)).value}," in one for one in given) for port in by)
+
+
 def test_haproxy_on_a_node_that_this_one_has_lost_gets_nothing_new(region: Region) -> None:
     """Known connections are led there still; where all are lost, all get some.  One that starts is as one that is up;
     one that is down, or waits for a host, gets none."""
     proxied(region)
     node = region.nodes["hv1"]
-    for lost, slots in (((), (8, 8)), (("hv2",), (16, 0)), (("hv1", "hv2"), (8, 8)), ((), (8, 8))):
+    for lost, slots in (((), (8, 8)), (("hv2",), (1, 0)), (("hv1", "hv2"), (8, 8)), ((), (8, 8))):
         node.rendering.lose(frozenset(lost))
         region.settle()
-        flows = [str(flow.actions) for flow in node.bridges["int"].flows.values() if flow.table == INT["members"].id]
-        values = [prefix(own(port, 4)).value for port in (B1, B2)]
-        assert tuple(sum(f"dst={value}," in one for one in flows) for value in values) == slots, lost
+        assert chosen(region, B1, B2) == slots, lost
+
+
+def test_who_is_alone_needs_no_slots(region: Region) -> None:
+    """Nor a hash, by which each connection would be another one to the datapath's cache."""
+    ports = [member(1, B1), member(2, B2)]
+    balanced(region, ports[0])
+    assert chosen(region, B1, B2) == (1, 0)
+    assert hashes(region) == 0
+    region.create(replace(ports[0], weight=0), ports[1])
+    region.settle()
+    assert chosen(region, B1, B2) == (0, 1)
+    assert hashes(region) == 0
+    region.create(ports[0])
+    region.settle()
+    assert chosen(region, B1, B2) == (128, 128)
+    assert len(in_table(region, "members")) == 256
+    assert hashes(region) == 1
 
 
 def test_a_vip_is_no_member_of_itself(region: Region) -> None:
