@@ -5,7 +5,7 @@
 
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from tests.netns.harness import Lab, until
@@ -112,6 +112,48 @@ def test_a_rule_that_goes_stops_what_it_let_in(lab: Lab, stage: Stage) -> None:
         until(lambda: not lab.ping(stage.two, address(guarded), seconds=1), "nothing gets in")
         cloud.create("security-group-rules", **said)
     assert lab.ping(stage.two, address(guarded))
+
+
+def test_a_firewall_is_asked_besides_groups(lab: Lab, stage: Stage) -> None:
+    """Both have to permit; what a router's port would need is said not to be enforced."""
+    guarded = lab.add_vm("hv1", stage.blue, dhcp=True, device_owner="compute:nova")
+
+    def reached(**wanted: bool) -> None:
+        for name, is_reached in wanted.items():
+            frm = getattr(stage, name)
+            until(lambda frm=frm, said=is_reached: lab.ping(frm, address(guarded), seconds=1) == said, f"{wanted}")
+
+    with lab.cloud() as cloud:
+
+        def fwaas(method: str, path: str, **body: object) -> dict[str, Any]:
+            member = {"firewall_groups": "firewall_group", "firewall_policies": "firewall_policy"}
+            name = member.get(path.split("/")[0], "firewall_rule")
+            return dict(cloud.request(method, f"fwaas/{path}", {name: body} if body else None).get(name) or {})
+
+        any_, ours = (
+            fwaas("POST", "firewall_rules", action="allow", **said)["id"]
+            for said in ({}, {"protocol": "icmp", "source_ip_address": address(stage.one)})
+        )
+        ins, outs = (fwaas("POST", "firewall_policies", name="p", firewall_rules=[rule])["id"] for rule in (ours, any_))
+        policies = {"ingress_firewall_policy_id": ins, "egress_firewall_policy_id": outs}
+        group = fwaas("POST", "firewall_groups", name="g", ports=[guarded.port_id], **policies)["id"]
+        path = f"firewall_groups/{group}"
+        reached(one=True, two=False, red=False)
+        assert fwaas("GET", path)["status"] == "ACTIVE"
+        fwaas("PUT", f"firewall_rules/{ours}", action="deny")
+        reached(one=False)
+        fwaas("PUT", f"firewall_rules/{ours}", action="allow", source_ip_address=None)
+        reached(one=True, two=True, red=True)
+        cloud.update("ports", guarded.port_id, {"security_groups": []})
+        reached(one=False, two=False)
+        interface = cloud.list("ports", network_id=stage.blue, device_owner="network:router_interface")[0]["id"]
+        fwaas("PUT", path, ports=[interface])
+        until(lambda: fwaas("GET", path)["status"] == "ERROR", "it is not enforced, and says so")
+        assert "OVN" in cloud.find("ports", interface)["status_detail"]
+        fwaas("PUT", path, ports=[])
+        until(lambda: fwaas("GET", path)["status"] == "INACTIVE", "nothing is left to enforce")
+        fwaas("DELETE", path)
+    lab.remove_vm(guarded)
 
 
 def test_what_is_wiped_is_there_again(lab: Lab, stage: Stage) -> None:

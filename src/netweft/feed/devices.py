@@ -10,10 +10,10 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
+from netweft.control import lacking
 from netweft.control.l2 import binding, dynamic_segments, wires
 from netweft.control.l2.dynamic_segments import DynamicSegments
 from netweft.control.l2.ports import Ports
-from netweft.control.lb import lacking
 from netweft.control.lb.asking import Asking
 from netweft.control.security.security_groups import SecurityGroups
 from netweft.feed.beside import beside, ended

@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 import structlog
 from anyio import CapacityLimiter, to_thread
 
+from netweft.control import lacking
 from netweft.control.l2 import wires
 from netweft.control.l2.dynamic_segments import DynamicSegments
-from netweft.control.lb import lacking
 from netweft.control.lb.asking import Asking
 from netweft.feed import lease
 from netweft.feed.hosts import Hosts
@@ -112,7 +112,7 @@ class Run:
         self._known: set[str] = set()  # keys of which it is known whether they are there
         self._read_at = float("-inf")
         self._told: dict[str, str] = {}  # port -> what it was told
-        self._said: dict[lacking.Part, str] = {}  # likewise of parts of balancers
+        self._said: dict[lacking.Part, str] = {}  # likewise of balancers' parts and firewall groups
         self._well: set[str] = set()  # ports that have all that they need here
         self._problem, self._written = "", 0.0  # as the database has it, and when it was written
         self._away = False

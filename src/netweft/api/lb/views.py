@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from netweft.api.lb import descriptions
 from netweft.api.lb.descriptions import Kind
-from netweft.control.lb import lacking, shown
+from netweft.control import lacking
+from netweft.control.lb import shown
 from netweft.control.lb.words import BALANCERS, L7RULES, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.store import Object, Query, ReadTransaction

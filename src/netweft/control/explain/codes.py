@@ -223,6 +223,11 @@ FIREWALL_NOTHING_OUT = known(
     "The egress policy of the firewall group allows nothing, or there is none: nothing goes out by its ports.",
     "openstack firewall group set --egress-firewall-policy POLICY {id}",
 )
+FIREWALL_NOT_ENFORCED = known(
+    "firewall-not-enforced",
+    "A back end does not enforce the firewall group on some of its ports.",
+    "netweft follower plan ovn",
+)
 FIREWALL_NO_PORTS = known(
     "firewall-group-no-ports",
     "No port has the firewall group.",

@@ -98,6 +98,7 @@ CHECKS = (
     Check("address_groups", states.unused(codes.ADDRESS_GROUP_UNUSED), (codes.ADDRESS_GROUP_UNUSED,)),
     Check("policies", policies.no_rules, (codes.POLICY_NO_RULES,)),
     Check("policies", states.unused(codes.POLICY_UNUSED), (codes.POLICY_UNUSED,)),
+    Check("firewall_groups", firewalls.not_enforced, (codes.FIREWALL_NOT_ENFORCED,)),
     Check("firewall_groups", firewalls.admin_down, (codes.FIREWALL_ADMIN_DOWN,)),
     Check("firewall_groups", firewalls.nothing_in, (codes.FIREWALL_NOTHING_IN,)),
     Check("firewall_groups", firewalls.nothing_out, (codes.FIREWALL_NOTHING_OUT,)),

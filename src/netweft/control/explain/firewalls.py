@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from netweft.control import lacking
 from netweft.control.explain import codes
 from netweft.control.explain.snapshot import Row, Snapshot, Told
 from netweft.model.fwaas import FIREWALL_GROUP
@@ -9,6 +10,11 @@ from netweft.model.fwaas import FIREWALL_GROUP
 
 def group_of(seen: Snapshot, port: Row) -> Iterator[Row]:
     return seen.many("firewall_groups", [port.get(FIREWALL_GROUP) or ""])
+
+
+def not_enforced(seen: Snapshot, group: Row) -> Iterator[Told]:
+    if why := lacking.detail(dict(group)):
+        yield Told(codes.FIREWALL_NOT_ENFORCED, why)
 
 
 def admin_down(seen: Snapshot, group: Row) -> Iterator[Told]:

@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from netweft.control.fwaas.attachment import GROUPS
+from netweft.control.lacking import LACKS
 from netweft.store import Claim, Object, ReadTransaction, WriteTransaction
 
-ACTIVE, INACTIVE, DOWN = "ACTIVE", "INACTIVE", "DOWN"
+ACTIVE, INACTIVE, DOWN, ERROR = "ACTIVE", "INACTIVE", "DOWN", "ERROR"
 PENDING_CREATE, PENDING_UPDATE = "PENDING_CREATE", "PENDING_UPDATE"
 POLICIES: Final = ("ingress_firewall_policy_id", "egress_firewall_policy_id")  # of a group
 CHANGE: Final = "netweft:change"  # kept on a group: how often what it does has changed
@@ -71,7 +72,10 @@ def with_status(tx: ReadTransaction, groups: Sequence[Object]) -> Sequence[Objec
 
 
 def _status(group: Object, *, is_pending: bool) -> str:
-    """INACTIVE: it has nothing to do.  DOWN: its administrator has put it out of use: nothing passes."""
+    """INACTIVE: it has nothing to do.  ERROR: it is not enforced everywhere.  DOWN: its administrator has put it out
+    of use: nothing passes."""
+    if group.get(LACKS):
+        return ERROR
     if not _has_work(group):
         return INACTIVE
     if not group["admin_state_up"]:

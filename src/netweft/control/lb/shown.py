@@ -9,7 +9,7 @@ disabled, or is below what is, is OFFLINE; a pool is as its members are, a balan
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from netweft.control.lb.lacking import LACKS
+from netweft.control.lacking import LACKS
 from netweft.control.lb.members import SAID
 from netweft.control.lb.tree import AFFECTED, CHANGE, PENDING
 from netweft.control.lb.words import (

@@ -32,7 +32,7 @@ class Unreachable(Exception):
 class Wanted(Struct, frozen=True):
     """value: what a key should have.  ports: whom it is for; they are told when it fails.
     refused: why it cannot be there by what we were told ourselves; the device is not asked.
-    parts: those of balancers that it is for, by kind and id; they are told, too."""
+    parts: those of balancers, and firewall groups, that it is for, by kind and id; they are told, too."""
 
     value: Any
     ports: frozenset[str] = frozenset()

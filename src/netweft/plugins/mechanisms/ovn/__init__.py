@@ -1,7 +1,7 @@
 """OVN as a back end: its northbound database follows the networks, and chassis are hosts that ports can be bound to.
 
 schema      which tables and columns are ours to write, and how a row is named: data
-switching, security, dhcp, routing      what should be there, from rows of the API: pure
+switching, security, firewalls, dhcp, routing      what should be there, from rows of the API: pure
 northbound  how rows are read and written, by OVSDB
 southbound  which chassis there are and what is plugged in there
 mechanism   all of it as one mechanism

@@ -16,7 +16,6 @@ from netweft.plugins.mechanisms import Row, Wanted
 from netweft.plugins.mechanisms.ovn import limits
 from netweft.plugins.mechanisms.ovn.members import Members, end, version
 from netweft.plugins.mechanisms.ovn.rows import (
-    HOST,
     INTERFACE,
     Rows,
     port_key,
@@ -40,10 +39,10 @@ class Balancing:
         self.wanted: dict[str, Wanted] = {}
         self.switches: dict[str, list[str]] = defaultdict(list)
         self.routers: dict[str, list[str]] = defaultdict(list)
-        here = {port["network_id"] for port in rows.ports.values() if port.get(HOST)}
         for one in rows.balancers.values():
             networks = _reached(rows, one[NETWORK])
-            if one["admin_state_up"] and not here.isdisjoint(networks):  # else no host of OVN's has clients of it
+            # else no host of OVN's has clients of it
+            if one["admin_state_up"] and not rows.networks_here.isdisjoint(networks):
                 self._balancer(one, sorted(networks))
 
     def _balancer(self, balancer: Row, networks: Iterable[str]) -> None:

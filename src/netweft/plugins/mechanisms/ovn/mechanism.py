@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from netweft.model import Network
 from netweft.plugins.mechanisms import Link, Seen, View, Wanted
-from netweft.plugins.mechanisms.ovn import dhcp, routing, security, switching
+from netweft.plugins.mechanisms.ovn import dhcp, firewalls, routing, security, switching
 from netweft.plugins.mechanisms.ovn.balancing import Balancing
 from netweft.plugins.mechanisms.ovn.members import Members, news
 from netweft.plugins.mechanisms.ovn.northbound import Northbound, in_order
@@ -40,6 +40,7 @@ class OvnMechanism:
                 *switching.desired(rows, balancing.switches),
                 *dhcp.desired(rows),
                 *security.desired(rows),
+                *firewalls.desired(rows),
                 *routing.desired(rows, {host: one.name for host, one in self._chassis.items()}, balancing.routers),
             ]
         )

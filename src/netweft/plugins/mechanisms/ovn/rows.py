@@ -14,6 +14,9 @@ KINDS: Final = frozenset(
     {
         "address_groups",
         "agents",
+        "firewall_groups",
+        "firewall_policies",
+        "firewall_rules",
         "floatingips",
         "healthmonitors",
         "listeners",
@@ -53,9 +56,13 @@ class Rows:
         self.policies = view.rows("policies")
         self.trunks = view.rows("trunks")
         self._balancers(view)
+        self.firewall_groups = view.rows("firewall_groups")
+        self.firewall_policies = view.rows("firewall_policies")
+        self.firewall_rules = view.rows("firewall_rules")
         agents = view.rows("agents").values()
         self.chassis = {agent["host"] for agent in agents if agent.get("agent_type") == AGENT}
         self.ports = {id: port for id, port in self.all_ports.items() if self._is_here(port)}
+        self.networks_here = {port["network_id"] for port in self.ports.values() if port.get(HOST)}
         self.subnets_of: dict[str, list[Row]] = defaultdict(list)
         for subnet in self.subnets.values():
             self.subnets_of[subnet["network_id"]].append(subnet)

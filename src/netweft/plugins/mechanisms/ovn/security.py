@@ -19,8 +19,8 @@ _VERSION: Final = {"IPv4": 4, "IPv6": 6}
 _PORTS: Final = {"tcp": "tcp", "udp": "udp", "sctp": "sctp", "6": "tcp", "17": "udp", "132": "sctp"}
 _ICMP: Final = {"icmp": 4, "1": 4, "ipv6-icmp": 6, "icmpv6": 6, "58": 6}
 # asked by every VM, and answered by OVN itself
-_DHCP: Final = {4: "ip4 && udp.src == 68 && udp.dst == 67", 6: "ip6 && udp.src == 546 && udp.dst == 547"}
-_SIDES: Final = {"ingress": ("to-lport", "outport", "src"), "egress": ("from-lport", "inport", "dst")}
+DHCP: Final = {4: "ip4 && udp.src == 68 && udp.dst == 67", 6: "ip6 && udp.src == 546 && udp.dst == 547"}
+SIDES: Final = {"ingress": ("to-lport", "outport", "src"), "egress": ("from-lport", "inport", "dst")}
 
 
 def desired(rows: Rows) -> Iterator[tuple[str, Wanted]]:
@@ -30,7 +30,7 @@ def desired(rows: Rows) -> Iterator[tuple[str, Wanted]]:
             members[group].append(port)
     for group in rows.groups.values():
         here = [port_key(port["id"]) for port in members[group["id"]] if port["id"] in rows.ports]
-        yield _group_key(group["id"]), Wanted(row({"name": _group_name(group["id"]), "ports": here}))
+        yield _group_key(group["id"]), Wanted(row({"name": group_name(group["id"]), "ports": here}))
     yield from _address_sets(rows, members)
     for rule in rows.rules.values():
         if rule["security_group_id"] in rows.groups:
@@ -38,15 +38,15 @@ def desired(rows: Rows) -> Iterator[tuple[str, Wanted]]:
     yield from _drops(rows)
 
 
-def _group_name(id: str) -> str:
+def group_name(id: str) -> str:
     return f"pg_{id.replace('-', '_')}"
 
 
 def _group_key(id: str) -> str:
-    return key("Port_Group", _group_name(id))
+    return key("Port_Group", group_name(id))
 
 
-def _set_name(prefix: str, id: str, version: int) -> str:
+def set_name(prefix: str, id: str, version: int) -> str:
     return f"{prefix}_{id.replace('-', '_')}_v{version}"
 
 
@@ -55,12 +55,12 @@ def _address_sets(rows: Rows, members: dict[str, list[Row]]) -> Iterator[tuple[s
     for id in sorted({rule["remote_group_id"] for rule in rows.rules.values() if rule.get("remote_group_id")}):
         for version in (4, 6):
             found = [one for port in members[id] for one in addresses(port, version)]
-            yield _set(_set_name("sg", id, version), found)
+            yield _set(set_name("sg", id, version), found)
     for group in rows.address_groups.values():
         networks = [ip_network(one, strict=False) for one in group.get("addresses") or ()]
         for version in (4, 6):
             found = [str(network) for network in networks if network.version == version]
-            yield _set(_set_name("ag", group["id"], version), found)
+            yield _set(set_name("ag", group["id"], version), found)
 
 
 def _set(name: str, members: list[str]) -> tuple[str, Wanted]:
@@ -68,15 +68,21 @@ def _set(name: str, members: list[str]) -> tuple[str, Wanted]:
 
 
 def _acl(rows: Rows, rule: Row) -> tuple[str, Wanted]:
-    direction, side, end = _SIDES[rule["direction"]]
+    direction = SIDES[rule["direction"]][0]
     is_stateful = rows.groups[rule["security_group_id"]].get("stateful", True)
     columns = {
         "priority": ALLOW_PRIORITY,
         "direction": direction,
-        "match": " && ".join([f"{side} == @{_group_name(rule['security_group_id'])}", *_match(rule, end)]),
+        "match": match(rule),
         "action": "allow-related" if is_stateful else "allow-stateless",
     }
     return key("ACL", str(rule["id"])), Wanted(row(columns, _group_key(rule["security_group_id"])))
+
+
+def match(rule: Row) -> str:
+    """Of a port in the rule's group, what the rule permits."""
+    _, side, end = SIDES[rule["direction"]]
+    return " && ".join([f"{side} == @{group_name(rule['security_group_id'])}", *_match(rule, end)])
 
 
 def _match(rule: Row, end: str) -> Iterator[str]:
@@ -86,9 +92,9 @@ def _match(rule: Row, end: str) -> Iterator[str]:
     if prefix := rule.get("remote_ip_prefix"):
         yield f"{ip}.{end} == {prefix}"
     elif group := rule.get("remote_group_id"):
-        yield f"{ip}.{end} == ${_set_name('sg', group, version)}"
+        yield f"{ip}.{end} == ${set_name('sg', group, version)}"
     elif group := rule.get("remote_address_group_id"):
-        yield f"{ip}.{end} == ${_set_name('ag', group, version)}"
+        yield f"{ip}.{end} == ${set_name('ag', group, version)}"
     yield from _protocol(rule)
 
 
@@ -126,7 +132,7 @@ def _drops(rows: Rows) -> Iterator[tuple[str, Wanted]]:
             "action": "drop",
         }
         yield key("ACL", f"{DROP}-{direction}"), Wanted(row(columns, parent))
-    for version, match in _DHCP.items():
+    for version, match in DHCP.items():
         columns = {
             "priority": ALLOW_PRIORITY,
             "direction": "from-lport",

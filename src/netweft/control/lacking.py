@@ -1,7 +1,8 @@
-"""What mechanisms (OVN) say of balancers and their parts that they cannot carry.
+"""What mechanisms (OVN) say of balancers, their parts and firewall groups that they cannot carry.
 
-Kept on each, as on ports (`l2.wires`): which mechanism does not, and why.  Shown as `status_detail`, and by operating
-statuses: what is not carried is ERROR for a listener, and DEGRADED for what is carried without it (`shown`).
+Kept on each, as on ports (`l2.wires`): which mechanism does not, and why.  Of balancers it is shown as `status_detail`,
+and by operating statuses: what is not carried is ERROR for a listener, and DEGRADED for what is carried without it
+(`lb.shown`).  A firewall group is ERROR (`fwaas.status`), and `explain` says why.
 """
 
 from collections.abc import Mapping
@@ -34,13 +35,18 @@ def report(tx: WriteTransaction, mechanism: str, said: Mapping[Part, str]) -> No
     for (kind, id), why in said.items():
         by_kind.setdefault(kind, {})[id] = why
     found = {kind: tx.glance.get_many(kind, ids) for kind, ids in by_kind.items()}
-    balancers = {row[LOAD_BALANCER] if kind != BALANCERS else id for kind in found for id, row in found[kind].items()}
-    if not balancers:
+    held = {_whole(kind, id, row) for kind in found for id, row in found[kind].items()}
+    if not held:
         return
-    tx.hold((), [(BALANCERS, id) for id in sorted(balancers)])
+    tx.hold((), sorted(held))
     for kind, whys in sorted(by_kind.items()):
         for id, row in tx.lock_many(kind, whys).items():
             _say(tx, mechanism, kind, row, whys[id])
+
+
+def _whole(kind: str, id: str, row: Object) -> Part:
+    """What a change of this one holds: a part's balancer."""
+    return (BALANCERS, row[LOAD_BALANCER]) if row.get(LOAD_BALANCER) else (kind, id)
 
 
 def _say(tx: WriteTransaction, mechanism: str, kind: str, row: Object, why: str) -> None:
