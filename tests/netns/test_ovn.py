@@ -128,7 +128,7 @@ def test_a_firewall_is_asked_besides_groups(lab: Lab, stage: Stage) -> None:
         def fwaas(method: str, path: str, **body: object) -> dict[str, Any]:
             member = {"firewall_groups": "firewall_group", "firewall_policies": "firewall_policy"}
             name = member.get(path.split("/")[0], "firewall_rule")
-            return dict(cloud.request(method, f"fwaas/{path}", {name: body} if body else None).get(name) or {})
+            return dict((cloud.request(method, f"fwaas/{path}", {name: body} if body else None) or {}).get(name, {}))
 
         any_, ours = (
             fwaas("POST", "firewall_rules", action="allow", **said)["id"]
@@ -138,14 +138,10 @@ def test_a_firewall_is_asked_besides_groups(lab: Lab, stage: Stage) -> None:
         policies = {"ingress_firewall_policy_id": ins, "egress_firewall_policy_id": outs}
         group = fwaas("POST", "firewall_groups", name="g", ports=[guarded.port_id], **policies)["id"]
         path = f"firewall_groups/{group}"
-        reached(one=True, two=False, red=False)
+        reached(one=True, two=False)
         assert fwaas("GET", path)["status"] == "ACTIVE"
-        fwaas("PUT", f"firewall_rules/{ours}", action="deny")
-        reached(one=False)
-        fwaas("PUT", f"firewall_rules/{ours}", action="allow", source_ip_address=None)
-        reached(one=True, two=True, red=True)
         cloud.update("ports", guarded.port_id, {"security_groups": []})
-        reached(one=False, two=False)
+        reached(one=False)
         interface = cloud.list("ports", network_id=stage.blue, device_owner="network:router_interface")[0]["id"]
         fwaas("PUT", path, ports=[interface])
         until(lambda: fwaas("GET", path)["status"] == "ERROR", "it is not enforced, and says so")

@@ -224,9 +224,9 @@ FIREWALL_NOTHING_OUT = known(
     "openstack firewall group set --egress-firewall-policy POLICY {id}",
 )
 FIREWALL_NOT_ENFORCED = known(
-    "firewall-not-enforced",
+    "firewall-group-not-enforced",
     "A back end does not enforce the firewall group on some of its ports.",
-    "netweft follower plan ovn",
+    "netweft follower list",
 )
 FIREWALL_NO_PORTS = known(
     "firewall-group-no-ports",
