@@ -6,14 +6,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.netns.harness import BFD_INTERVAL, Lab, new_name
+from tests.netns.harness import BFD_INTERVAL, ON_OVN, Lab, new_name
 from tests.netns.keeping import Keeper
 
 from netweft.lab import build
 from netweft.lab.layout import Layout
 
 HERE = Path(__file__).parent
-ON_OVN = os.environ.get("NETWEFT_ON_OVN") == "1"  # `make test-ovn`: the same tests, and the hosts are OVN's
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -118,10 +118,8 @@ def test_a_firewall_is_asked_besides_groups(lab: Lab, stage: Stage) -> None:
     """Both have to permit; what a router's port would need is said not to be enforced."""
     guarded = lab.add_vm("hv1", stage.blue, dhcp=True, device_owner="compute:nova")
 
-    def reached(**wanted: bool) -> None:
-        for name, is_reached in wanted.items():
-            frm = getattr(stage, name)
-            until(lambda frm=frm, said=is_reached: lab.ping(frm, address(guarded), seconds=1) == said, f"{wanted}")
+    def reached(frm: Vm, wanted: bool) -> None:
+        until(lambda: lab.ping(frm, address(guarded), seconds=1) == wanted, f"{frm.name}: {wanted}")
 
     with lab.cloud() as cloud:
 
@@ -138,10 +136,11 @@ def test_a_firewall_is_asked_besides_groups(lab: Lab, stage: Stage) -> None:
         policies = {"ingress_firewall_policy_id": ins, "egress_firewall_policy_id": outs}
         group = fwaas("POST", "firewall_groups", name="g", ports=[guarded.port_id], **policies)["id"]
         path = f"firewall_groups/{group}"
-        reached(one=True, two=False)
+        reached(stage.one, True)
+        reached(stage.two, False)
         assert fwaas("GET", path)["status"] == "ACTIVE"
         cloud.update("ports", guarded.port_id, {"security_groups": []})
-        reached(one=False)
+        reached(stage.one, False)
         interface = cloud.list("ports", network_id=stage.blue, device_owner="network:router_interface")[0]["id"]
         fwaas("PUT", path, ports=[interface])
         until(lambda: fwaas("GET", path)["status"] == "ERROR", "it is not enforced, and says so")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.netns import frames
-from tests.netns.harness import Lab, group_of, until
+from tests.netns.harness import Lab, group_of, needs_our_agent, until
 
 from netweft.lab.commands import in_namespace
 from netweft.lab.vm import Vm
@@ -191,6 +191,7 @@ def test_down_and_up_again(lab: Lab, stage: Stage) -> None:
     assert lab.ping(stage.blue1, address(stage.red2))
 
 
+@needs_our_agent
 def test_an_agent_that_is_killed_finds_its_numbers_again(lab: Lab, stage: Stage) -> None:
     """Also of a network that it has no port on; no packet is lost."""
     only = lab.network("10.33.0.0/24")

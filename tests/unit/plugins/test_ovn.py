@@ -191,8 +191,11 @@ def test_a_rule_is_an_acl(values: dict[str, Any], match: str) -> None:
 
 def test_members_of_a_remote_group_are_meant_wherever_they_are() -> None:
     away = port("port-2", **{"binding:host_id": "hv2"}, fixed_ips=[{"subnet_id": SUBNET, "ip_address": "10.0.0.6"}])
-    told = dict(security.desired(rows(ports=[port(), away], security_group_rules=[rule(remote_group_id=GROUP)])))
-    assert told["Address_Set sg_0a_b_v4"].value["addresses"] == ["10.0.0.5", "10.0.0.6"]
+    pairs = [{"ip_address": one} for one in ("10.0.0.9", "10.0.0.64/26", "0.0.0.0/0", "2001:db8::9/128")]
+    here = port(allowed_address_pairs=pairs)
+    told = dict(security.desired(rows(ports=[here, away], security_group_rules=[rule(remote_group_id=GROUP)])))
+    assert told["Address_Set sg_0a_b_v4"].value["addresses"] == ["10.0.0.5", "10.0.0.6", "10.0.0.9"]
+    assert told["Address_Set sg_0a_b_v6"].value["addresses"] == ["2001:db8::9"]
     assert told["Port_Group pg_0a_b"].value["ports"] == ["Logical_Switch_Port port-1"]
 
 

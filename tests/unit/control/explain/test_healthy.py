@@ -385,7 +385,7 @@ FAULTS = (
     Fault("address-group-unused", "address_groups", used_by_none),
     Fault("policy-no-rules", "policies", becomes(rules=[])),
     Fault("policy-unused", "policies", used_by_none),
-    Fault("firewall-group-not-enforced", "firewall_groups", becomes(**{"netweft:lacks": {"ovn": "why"}}), ("ports",)),
+    Fault("firewall-group-not-enforced", "firewall_groups", becomes(**{"netweft:lacks": {"ovn": "why"}})),
     Fault("firewall-group-admin-down", "firewall_groups", becomes(admin_state_up=False), ("ports",)),
     Fault("firewall-group-nothing-let-in", "firewall_groups", its_policy("ingress")),
     Fault("firewall-group-nothing-let-out", "firewall_groups", its_policy("egress")),

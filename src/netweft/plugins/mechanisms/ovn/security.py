@@ -54,13 +54,22 @@ def _address_sets(rows: Rows, members: dict[str, list[Row]]) -> Iterator[tuple[s
     """Of the groups that some rule names.  Members may be on hosts that are no chassis."""
     for id in sorted({rule["remote_group_id"] for rule in rows.rules.values() if rule.get("remote_group_id")}):
         for version in (4, 6):
-            found = [one for port in members[id] for one in addresses(port, version)]
+            found = [one for port in members[id] for one in (*addresses(port, version), *_pairs(port, version))]
             yield _set(set_name("sg", id, version), found)
     for group in rows.address_groups.values():
         networks = [ip_network(one, strict=False) for one in group.get("addresses") or ()]
         for version in (4, 6):
             found = [str(network) for network in networks if network.version == version]
             yield _set(set_name("ag", group["id"], version), found)
+
+
+def _pairs(port: Row, version: int) -> Iterator[str]:
+    """Single addresses that it may send from.  Not ranges: to be in one says nothing of a sender, and a port that may
+    be a router's would let in everybody."""
+    for pair in port.get("allowed_address_pairs") or ():
+        network = ip_network(pair["ip_address"], strict=False)
+        if network.version == version and network.prefixlen == network.max_prefixlen:
+            yield str(network.network_address)
 
 
 def _set(name: str, members: list[str]) -> tuple[str, Wanted]:
