@@ -102,7 +102,7 @@ def test_no_vm_outside_says_that_it_has_its_address(lab: Lab, stage: Stage, node
     )
     flows = partial(lab.flows, node, "br-int")
     if not ON_OVN:
-        until(lambda: all(any(f"arp_spa={one} " in flow for flow in flows()) for one in taken), "the node knows of both")
+        until(lambda: all(any(f"arp_spa={one} " in flow for flow in flows()) for one in taken), "it knows of both")
     with lab.inside_namespace(lab.layout.host_namespace("outside"), "capture") as capture:
         lab.send_frames(vm, mine, *claims, last)
         heard = capture.frames_until(last)
