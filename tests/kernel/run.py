@@ -89,6 +89,9 @@ def main(words: Sequence[str]) -> int:
     passed = sum(result.outcome == results.PASSED for turn in turns for result in turn.results)
     stuck = sum(turn.machine == UserMode.name and not turn.finished for turn in turns)
     print(f"{results.table(turns)}{passed} passed, {failed} failed, {stuck} files not to their end on {UserMode.name}")
+    for turn in turns:
+        if not turn.results:
+            print(f"nothing ran: {turn.tests} on {turn.machine}")
     return 1 if failed or stuck or not passed or not asked else 0
 
 
