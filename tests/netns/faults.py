@@ -111,7 +111,11 @@ def holder() -> str:
 
 
 def tunnel_address_removed(scene: Scene) -> None:
-    run("ip", "-n", scene.node.namespace, "address", "flush", "dev", holder())
+    """Not flushed: the agent puts it back as fast."""
+    of_it = ("dev", holder())
+    listing = run("ip", "-n", scene.node.namespace, "-br", "-4", "address", "show", *of_it)
+    (own,) = (word for word in listing.split() if "/" in word)
+    run("ip", "-n", scene.node.namespace, "address", "delete", own, *of_it)
 
 
 def tunnel_address_changed(scene: Scene) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import httpx
 import pytest
-from tests.netns.harness import REAL_MACHINES, Lab, on_the_kernels_datapath, until
+from tests.netns.harness import MOST_BETWEEN, REAL_MACHINES, Lab, on_the_kernels_datapath, until
 from tests.netns.outside import OUTSIDE
 from tests.netns.test_routing import address
 from tests.netns.trace_faults import LAB, Fault, link_down
@@ -154,7 +154,7 @@ def test_the_true_cause_comes_first(lab: Lab, stage: Stage, fault: Fault) -> Non
             if fault.is_told(told) and took <= SECONDS + (HANGS if fault.unseen else 0.0):
                 break
             assert time.monotonic() < end, (fault.code, took, told["passes"], told["findings"], told["unseen"])
-            time.sleep(0.1)
+            time.sleep(MOST_BETWEEN)
     nothing_is_said(lab, fault.frm, fault.to)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from tests.netns.harness import Lab
+from tests.netns.harness import MOST_BETWEEN, Lab
 from tests.netns.outside import external_network, next_hop
 from tests.netns.test_routing import make_router
 from tests.waiting import PATIENCE
@@ -76,5 +76,5 @@ def until_told(is_so: Callable[[dict[str, Any]], bool], lab: Lab, frm: str, to: 
     end = time.monotonic() + PATIENCE
     while not is_so(told := trace(lab, frm, to, **more)):
         assert time.monotonic() < end, (frm, to, told["passes"], told["findings"], told["unseen"])
-        time.sleep(0.1)
+        time.sleep(MOST_BETWEEN)
     return told

@@ -93,14 +93,15 @@ class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Exit(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What becomes of it on this node.  port_id: of a VIF.  interface: by which it leaves.  tunnel: the far end; key:
-    the tunnel's.  physical: the physical network of a wire.  vlan: 0 untagged.  why: of what is dropped, in Open
-    vSwitch's words.  asked: the next hop on a wire that has not answered the
-    agent, which gets the packet then, or knew it before."""
+    """What becomes of it on this node.  port_id: of a VIF.  interface: by which it leaves; nic: who has the address of
+    the kernel's tunnels, where it is one of those.  tunnel: the far end; key: the tunnel's.  physical: the physical
+    network of a wire.  vlan: 0 untagged.  why: of what is dropped, in Open vSwitch's words.  asked: the next hop on a
+    wire that has not answered the agent, which gets the packet then, or knew it before."""
 
     kind: Kind
     port_id: str = ""
     interface: str = ""
+    nic: str = ""
     tunnel: str = ""
     key: int = 0
     physical: str = ""

@@ -8,7 +8,10 @@ import pytest
 
 from netweft.agent.asked import answering
 from netweft.agent.asked.answering import Answering
+from netweft.agent.asked.differences import interfaces
 from netweft.agent.asked.entry import NotHere, beyond, check, flow_of
+from netweft.agent.asked.tracing import _exit
+from netweft.dataplane.unixctl.ofproto_trace import Out, Part
 from netweft.services.l3.gateways.takeover import Sight
 from netweft.settings import AgentSettings
 from netweft.wire.questions import MOST_WATCHED, Ask, Exit, Probe, Sent
@@ -107,3 +110,36 @@ async def test_nobody_asks_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.id for one in found] == [f"{number}" for number in range(10)]
     assert [one.error for one in found].count("too much is asked of this node") == 7
     assert found[0].error == "a probe that cannot be looked for"
+
+
+async def test_who_asks_too_often_is_answered_as_often_as_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was refused is not counted."""
+    monkeypatch.setattr(answering, "BURST", 1.0)
+    asked, now = Answering(cast(Any, Nothing())), [0.0]
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now[0])
+    answered = 0
+    for _ in range(100):
+        now[0] += 1 / (4 * answering.PER_SECOND)
+        answered += asked._may()
+    assert 20 <= answered <= 26
+
+
+class Kernels:
+    """A node whose tunnels are the kernel's: their address is on a NIC."""
+
+    settings = AgentSettings(node="hv1", tunnel_ip="127.0.0.1")
+
+    class ovs:
+        class view:
+            @staticmethod
+            def interface(name: str) -> None:
+                return None
+
+
+def test_a_tunnel_of_the_kernels_leaves_by_the_nic_with_its_address() -> None:
+    """The tunnel's own device is always up."""
+    out = Out("interface", "vxlan_sys_4789", tunnel={"tun_id": "0x7", "dst": "192.0.2.2"})
+    found = _exit(cast(Any, Kernels()), Part(), out, Sent(**FOUR, protocol=1))
+    assert (found.kind, found.interface, found.nic, found.tunnel) == ("tunnel", "vxlan_sys_4789", "lo", "192.0.2.2")
+    (told,) = interfaces(cast(Any, Kernels()), Ask(id="1"), [found])
+    assert (told.name, told.link, told.mtu) == ("lo", "up", 65536)

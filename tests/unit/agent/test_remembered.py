@@ -56,6 +56,7 @@ def test_flows_are_read() -> None:
         flow(_IP, to="fa:16:3e:00:00:00/ff:ff:ff:00:00:00"),
         flow(_IP, used="never"),
         flow(_ARP, op="2"),
+        flow(_ARP, op="2/0xff"),
         flow(_ARP, "10.41.0.0/16"),
         "".join(("recirc_id(0),in_port(13),eth(src=", OWN, ",dst=", TO, "),eth_type(0x8100),vlan(vid=7,pcp=0)")),
         "recirc_id(0),in_port(13)" * 50,
@@ -65,6 +66,11 @@ def test_flows_are_read() -> None:
 )
 def test_what_says_nothing_of_one_packet_is_left_out(line: str) -> None:
     assert list(remembered(line)) == []
+
+
+def test_the_kernels_datapath_says_which_part_of_arps_operation_counts() -> None:
+    (found,) = remembered(flow(_ARP, op="1/0xff"))
+    assert found.asked == "10.41.0.2"
 
 
 def test_ports_are_found_by_their_whole_name() -> None:

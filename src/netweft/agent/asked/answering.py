@@ -135,8 +135,7 @@ class Answering:
         now = asyncio.get_running_loop().time()
         self._left = min(BURST, self._left + (now - self._since) * PER_SECOND)
         self._since = now
-        self._left -= 1
-        if self._left < 0:
-            self._left = 0
+        if self._left < 1:
             return False
+        self._left -= 1
         return True

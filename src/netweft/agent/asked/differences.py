@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from netweft.agent.asked.entry import mapped, reason_of
 from netweft.agent.host.bridge import BridgeSide
+from netweft.dataplane.host.carrier import link_of
 from netweft.dataplane.host.mtu import mtu_of
 from netweft.dataplane.openflow.text import format_flow
 from netweft.services.fields import owner
@@ -69,17 +70,20 @@ def interfaces(agent: "Agent", question: Ask, exits: Iterable[Exit]) -> tuple[In
             found.append((here.port_name, port_id))
     uplinks = [nic.name for bridge in mapped(agent).values() for nic in view.nics(bridge)]
     uplinks += [agent.settings.underlay] if agent.settings.underlay else []
-    uplinks += [out.interface for out in exits if out.kind in ("tunnel", "wire")]
+    uplinks += [out.nic or out.interface for out in exits if out.kind in ("tunnel", "wire")]
     found += [(name, "") for name in dict.fromkeys(uplinks)]
     return tuple(_interface(agent, name, port_id) for name, port_id in found)
 
 
 def _interface(agent: "Agent", name: str, port_id: str) -> Interface:
     record = agent.ovs.view.interface(name) if agent.ovs.view else None
+    link = (record.link_state or "") if record and record.type in _DEVICES else ""
+    if record is None and not port_id:  # a NIC in no bridge
+        link = link_of(name)
     return Interface(
         name=name,
         port_id=port_id,
-        link=(record.link_state or "") if record and record.type in _DEVICES else "",
+        link=link,
         mtu=mtu_of(name),
         ofport=(record.ofport or 0) if record else 0,
         error=cut((record.error or "") if record else ""),

@@ -9,9 +9,10 @@ from msgspec.structs import replace
 from netweft.agent.asked.entry import Entry, beyond, entry, mapped, reason_of, role_of
 from netweft.agent.l3.held import Wanted
 from netweft.dataplane.host.datapath import kernel_tracks
+from netweft.dataplane.host.having import having
 from netweft.dataplane.unixctl.client import CommandFailed
 from netweft.dataplane.unixctl.conntrack import LISTING, Connection, connections
-from netweft.dataplane.unixctl.ofproto_trace import Met, Out, Part, asking, fields_of, outs, parts
+from netweft.dataplane.unixctl.ofproto_trace import KERNELS_TUNNEL, Met, Out, Part, asking, fields_of, outs, parts
 from netweft.services.addresses import endpoint, octets, text
 from netweft.services.fields import HANDED_UP, LOCAL_VLAN, NEXT_HOP, ROUTER, Why, logical_port, owner
 from netweft.services.l2 import stt
@@ -165,7 +166,9 @@ def _exit(agent: "Agent", part: Part, one: Out, packet: Sent) -> Exit:
     if one.tunnel:
         key = int(one.tunnel.get("tun_id", "0") or "0", 0)
         far = one.tunnel.get("dst") or one.tunnel.get("ipv6_dst", "")
-        return Exit(kind="tunnel", interface=one.interface, tunnel=far, key=key, packet=after)
+        own = agent.settings.tunnel_ip
+        nic = having(own) if own and KERNELS_TUNNEL.match(one.interface) else ""
+        return Exit(kind="tunnel", interface=one.interface, nic=nic, tunnel=far, key=key, packet=after)
     if one.interface == overlay_port(stt.TYPE) and one.inner:
         far, key = _carried(agent, one.vlan or 0, one.inner)
         return Exit(kind="tunnel", interface=one.interface, tunnel=far, key=key, packet=after)

@@ -9,10 +9,11 @@ SHOW = "dpctl/show"
 
 _COUNT = re.compile(r"^\s*flows: (\d+)\s*$", re.MULTILINE)
 _MAC = r"[0-9a-f:]{17}"
-# of the first pass, untagged; a field with a mask (a slash) is of several packets, and is left out
+# of the first pass, untagged; a field with a mask (a slash) is of several packets, and is left out, but for ARP's
+# operation, of which flows have one byte of two: the kernel's datapath says so
 _PASS = rf"recirc_id\(0\),.*?\beth\(src=(?P<mac>{_MAC}),dst=(?P<to>{_MAC})\),"
 _WHAT = (
-    r"(?:eth_type\(0x0806\),arp\(sip=[^,]+,tip=(?P<asked>[\d.]+),op=1[,)]"
+    r"(?:eth_type\(0x0806\),arp\(sip=[^,]+,tip=(?P<asked>[\d.]+),op=1(?:/0xff)?[,)]"
     r"|eth_type\(0x86dd\),.*?nd\(target=(?P<solicited>[0-9a-f:]+)[,)]"
     r"|eth_type\(0x(?:0800|86dd)\),ipv[46]\(src=(?P<src>[0-9a-f:.]+),dst=(?P<dst>[0-9a-f:.]+)[,)])"
 )

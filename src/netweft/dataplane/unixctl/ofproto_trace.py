@@ -19,7 +19,7 @@ _STATE, _ZONE = re.compile(r"\bct_state=([-+|a-z0-9]+)"), re.compile(r"\bct_zone
 # Open vSwitch's own rules for what meets no flow: it goes to a controller, or ends
 _MISS = re.compile(r"reg0=0x[12], priority 0$")
 _PAIR = re.compile(r"(\w+)=([^,()]*)")
-_KERNELS_TUNNEL = re.compile(r"\w+_sys(_\d+)?$")
+KERNELS_TUNNEL = re.compile(r"\w+_sys(_\d+)?$")
 
 
 @dataclass(slots=True)
@@ -168,7 +168,7 @@ def _outs(actions: str, state: _State) -> Iterator[Out]:
         elif name == "recirc":
             yield Out("tracker")
         elif name and name not in _SILENT and not inside:
-            tunnel = dict(state.tunnel) if state.pushed or _KERNELS_TUNNEL.match(name) else {}
+            tunnel = dict(state.tunnel) if state.pushed or KERNELS_TUNNEL.match(name) else {}
             yield Out("interface", name, dict(state.packet), state.vlan, tunnel, state.inner)
 
 

@@ -69,7 +69,7 @@ def _of_uplink(seen: Snapshot, looked: Looked, out: Exit) -> Iterator[Finding]:
         return
     network = _network(seen, looked)
     for one in looked.answer.interfaces:
-        if one.port_id or one.name != out.interface or network is None:
+        if one.port_id or one.name != (out.nic or out.interface) or network is None:
             continue
         values = {"host": looked.host, "interface": one.name}
         if one.link == "down":
