@@ -15,6 +15,8 @@ from netweft.control.errors import (
     BadRequest,
     DNSNameServersExhausted,
     HostRoutesExhausted,
+    InvalidInputSubnetServiceType,
+    InvalidSubnetServiceType,
     Refused,
 )
 
@@ -182,6 +184,19 @@ def ip_prefix(value: Any) -> str:
     return value if "/" in value else ip_address(value)
 
 
+def unicast_prefix(value: Any) -> str:
+    """An address or a prefix of them.  All addresses of a version are taken, though there are multicast ones among
+    them: Neutron refuses ::/0, and takes 0.0.0.0/0."""
+    text = ip_prefix(value)
+    found = ipaddress.ip_network(text, strict=False)
+    multicast = ipaddress.ip_network("224.0.0.0/4" if found.version == 4 else "ff00::/8")
+    if found.prefixlen and found.overlaps(multicast):
+        if "/" in text:
+            raise Invalid(f"Subnet {text} overlaps with multicast range {multicast}, which is not supported.")
+        raise Invalid(f"IP {text} is a multicast address, which is not supported.")
+    return text
+
+
 def cidr_or_address(value: Any) -> str:
     text = ip_prefix(value)
     return text if "/" in text else str(ipaddress.ip_network(text))
@@ -260,11 +275,27 @@ nameservers = list_of(
 )
 security_groups = list_of(uuid_text)
 address_pairs = list_of(
-    record({"ip_address": ip_prefix}, {"mac_address": unicast_mac_address}),
+    record({"ip_address": unicast_prefix}, {"mac_address": unicast_mac_address}),
     unique=True,
     most=PAIRS,
     refusal=lambda: AllowedAddressPairExhausted(quota=PAIRS),
 )
+
+
+_SERVICES = ("network:", "neutron:", "compute:", "baremetal:")  # what a device_owner begins with
+
+
+def service_type(value: Any) -> str:
+    if not isinstance(value, str):
+        raise InvalidInputSubnetServiceType(service_type=value)
+    if not value.startswith(_SERVICES) or len(value) > 255:
+        raise InvalidSubnetServiceType(service_type=value)
+    return value
+
+
+def service_types(value: Any) -> list[str]:
+    """Each once, in their order."""
+    return list(dict.fromkeys(list_of(service_type)(value)))
 
 
 _MAY_BE_EMPTY = ("router", "classless-static-route")  # an empty value: not to be told by DHCP at all

@@ -6,6 +6,11 @@ from netweft.api.resources.l3 import extensions as l3
 
 # alias -> (name, what it means, since when)
 EXTENSIONS: Final = {
+    "aap-reject-multicast": (
+        "Allowed address pairs reject multicast extension",
+        "Reject multicast addresses in Allowed Address Pairs",
+        "2026-04-01T00:00:00-00:00",
+    ),
     "address-group": ("Address group", "Support address group", "2020-07-15T10:00:00-00:00"),
     "address-scope": ("Address scope", "Address scopes extension.", "2015-07-26T10:00:00-00:00"),
     "agent": ("agent", "The agent management extension.", "2013-02-03T10:00:00-00:00"),
@@ -34,6 +39,11 @@ EXTENSIONS: Final = {
         "Empty String Filtering Extension",
         "Allow filtering by attributes with empty string value",
         "2018-05-01T10:00:00-00:00",
+    ),
+    "data-plane-status": (
+        "Port data plane status extension",
+        "Expose status of underlying data plane",
+        "2017-01-24T10:00:00-00:00",
     ),
     "default-subnetpools": (
         "Default Subnetpools",
@@ -142,6 +152,11 @@ EXTENSIONS: Final = {
         'Port NUMA affinity policy "socket"',
         'Adds "socket" to the port NUMA affinity policies',
         "2024-02-09T10:00:00-00:00",
+    ),
+    "port-mac-address-regenerate": (
+        "Neutron Port MAC address regenerate",
+        "Network port MAC address regenerate",
+        "2018-05-03T10:00:00-00:00",
     ),
     "port-resource-request": (
         "Port Resource Request",
@@ -339,10 +354,25 @@ EXTENSIONS: Final = {
         "Informs if the subnet belongs to an external network",
         "2024-02-05T18:00:00-00:00",
     ),
+    "subnet-service-types": (
+        "Subnet service types",
+        "Provides ability to set the subnet service_types field",
+        "2016-03-15T18:00:00-00:00",
+    ),
     "subnet_allocation": (
         "Subnet Allocation",
         "Enables allocation of subnets from a subnet pool",
         "2015-03-30T10:00:00-00:00",
+    ),
+    "tag-creation": (
+        "Tag creation extension",
+        "Allow to create multiple tags for a resource",
+        "2024-23-07T10:00:00-00:00",
+    ),
+    "tag-ports-during-bulk-creation": (
+        "Tag Ports During Bulk Creation",
+        "Allow to tag ports during bulk creation",
+        "2019-12-29T19:00:00-00:00",
     ),
     "trunk": ("Trunk Extension", "Provides support for trunk ports", "2016-01-01T10:00:00-00:00"),
     "trunk-details": ("Trunk port details", "Expose trunk port details", "2016-01-01T10:00:00-00:00"),

@@ -50,6 +50,7 @@ def _is_no_service(device_owner: Any) -> bool:
 
 ADMIN = _rule("admin")
 SERVICE = _rule("service")
+DATA_PLANE_INTEGRATOR = _rule("data_plane_integrator")
 READER = _rule("reader")
 PROJECT_MANAGER = _rule("manager", OWN)
 PROJECT_MEMBER = _rule("member", OWN)
@@ -143,6 +144,7 @@ _PORTS = {
     "create_port:allowed_address_pairs": ADMIN_OR_NET_OWNER_MEMBER | SERVICE,
     "create_port:allowed_address_pairs:mac_address": ADMIN_OR_NET_OWNER_MEMBER | SERVICE,
     "create_port:allowed_address_pairs:ip_address": ADMIN_OR_NET_OWNER_MEMBER | SERVICE,
+    "create_port:tags": ADMIN_OR_PROJECT_MEMBER | SERVICE,
     "get_port": ADMIN_OR_SERVICE | NET_OWNER_READER | PROJECT_READER,
     "get_port:binding:vif_type": ADMIN_OR_SERVICE,
     "get_port:binding:vif_details": ADMIN_OR_SERVICE,
@@ -164,6 +166,7 @@ _PORTS = {
     "update_port:allowed_address_pairs": ADMIN_OR_NET_OWNER_MEMBER | SERVICE,
     "update_port:allowed_address_pairs:mac_address": ADMIN_OR_NET_OWNER_MEMBER | SERVICE,
     "update_port:allowed_address_pairs:ip_address": ADMIN_OR_NET_OWNER_MEMBER | SERVICE,
+    "update_port:data_plane_status": ADMIN | DATA_PLANE_INTEGRATOR,
     "update_port:tags": ADMIN_OR_PROJECT_MEMBER | SERVICE,
     "delete_port": ADMIN_OR_SERVICE | NET_OWNER_MEMBER | PROJECT_MEMBER,
     "delete_port:tags": ADMIN_OR_SERVICE | PROJECT_MEMBER | NET_OWNER_MEMBER,

@@ -37,6 +37,7 @@ class Tags:
         one = path + "/{tag}"
         return [
             Route(path, gate(self.every), methods=["GET"]),
+            Route(path, gate(self.create), methods=["POST"]),
             Route(path, gate(self.replace), methods=["PUT"]),
             Route(path, gate(self.clear), methods=["DELETE"]),
             Route(one, gate(self.show), methods=["GET"]),
@@ -50,6 +51,12 @@ class Tags:
     async def show(self, request: Request, context: Context) -> Response:
         _require(request.path_params["tag"], await self._tags(request, context))
         return Response(status_code=204)
+
+    async def create(self, request: Request, context: Context) -> Response:
+        """Those that are not there yet; the answer has what was asked for, as Neutron's."""
+        given = _checked(checks.tags, body.parse(await request.body()).get("tags"))
+        await self._edit(request, context, "update", lambda now: list(dict.fromkeys([*now, *given])))
+        return json_response({"tags": given}, 201)
 
     async def replace(self, request: Request, context: Context) -> Response:
         given = body.parse(await request.body()).get("tags")

@@ -163,6 +163,20 @@ class IpAddressGenerationFailure(Conflict):
     message = "No more IP addresses available on network %(net_id)s."
 
 
+class IpAddressGenerationFailureNoMatchingSubnet(IpAddressGenerationFailure):
+    message = (
+        "No valid service subnet for the given device owner, network %(network_id)s, service type %(service_type)s."
+    )
+
+
+class InvalidSubnetServiceType(BadRequest):
+    message = "Subnet service type %(service_type)s does not correspond to a valid device owner."
+
+
+class InvalidInputSubnetServiceType(BadRequest):
+    message = "Subnet service type %(service_type)s is not a string."
+
+
 class IpAddressAlreadyAllocated(Conflict):
     message = "IP address %(ip)s already allocated in subnet %(subnet_id)s"
 

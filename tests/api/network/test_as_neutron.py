@@ -110,6 +110,39 @@ def test_a_ports_mac_may_be_a_groups_and_not_nobodys(api: Api) -> None:
     assert answer.json()["port"]["mac_address"] == "01:00:5e:00:00:12"
 
 
+def test_a_port_without_a_mac_gets_a_new_one(api: Api) -> None:
+    port = post(api, "port", "ann", network_id=api.network()["id"], mac_address=None).json()["port"]
+    path, other = f"/ports/{port['id']}", {"port": {"mac_address": None}}
+    again = api("ann", "PUT", path, other).json()["port"]["mac_address"]
+    assert again not in (None, port["mac_address"])
+    assert again[:8] == port["mac_address"][:8]
+    api("nova", "PUT", path, {"port": {"binding:host_id": "hv1"}})
+    assert refused(api("ann", "PUT", path, other)) == (409, "PortBound")
+
+
+def test_address_pairs_are_no_groups(api: Api) -> None:
+    network = api.network(who="ann")
+    for address in ("224.0.0.1", "ff02::1", "232.1.0.0/16", "128.0.0.0/1", "ff00::/8"):
+        pairs = [{"ip_address": address}]
+        answer = post(api, "port", "ann", network_id=network["id"], allowed_address_pairs=pairs)
+        assert refused(answer) == (400, "HTTPBadRequest")
+        assert "multicast" in answer.json()["NeutronError"]["message"]
+    every = [{"ip_address": "0.0.0.0/0"}, {"ip_address": "::/0"}]
+    answer = post(api, "port", "ann", network_id=network["id"], allowed_address_pairs=every)
+    assert len(answer.json()["port"]["allowed_address_pairs"]) == 2
+
+
+def test_the_data_plane_status_is_what_an_admin_says(api: Api) -> None:
+    port = api.make("alice", "port", network_id=api.network()["id"])
+    assert port["data_plane_status"] is None
+    path, down = f"/ports/{port['id']}", {"port": {"data_plane_status": "DOWN"}}
+    assert refused(api("alice", "PUT", path, down)) == (403, "PolicyNotAuthorized")
+    assert api("admin", "PUT", path, down).json()["port"]["data_plane_status"] == "DOWN"
+    assert api.get("alice", path)["port"]["data_plane_status"] == "DOWN"
+    assert refused(api("admin", "PUT", path, {"port": {"data_plane_status": "BUILD"}})) == (400, "HTTPBadRequest")
+    assert api("admin", "PUT", path, {"port": {"data_plane_status": None}}).status_code == 200
+
+
 def test_prefix_lengths_are_texts_and_filtered_by_number(api: Api) -> None:
     pool = api.make("alice", "subnetpool", name="p", prefixes=["10.0.0.0/8"], min_prefixlen=16, default_quota=512)
     path = f"/subnetpools/{pool['id']}"

@@ -30,6 +30,28 @@ def test_one_by_one(api: Api) -> None:
     assert api.get("alice", path) == {"tags": []}
 
 
+def test_several_are_added(api: Api) -> None:
+    path = f"/networks/{api.network()['id']}/tags"
+    for tags in (["red", "blue"], ["blue", "green"]):
+        answer = api("alice", "POST", path, {"tags": tags})
+        assert (answer.status_code, answer.json()) == (201, {"tags": tags})
+    assert api.get("alice", path) == {"tags": ["red", "blue", "green"]}
+    assert refused(api("alice", "POST", path, {"tags": ["x,y"]})) == (400, "HTTPBadRequest")
+    assert refused(api("alice", "POST", path, {"tags": [f"{n}" for n in range(50)]})) == (400, "HTTPBadRequest")
+    assert refused(api("adam", "POST", path, {"tags": ["x"]})) == (403, "PolicyNotAuthorized")
+
+
+def test_ports_come_with_tags(api: Api) -> None:
+    network = {"network_id": api.network()["id"]}
+    made = api.make_many("alice", "port", [network | {"tags": ["web"]}, network, network | {"tags": []}])
+    assert [port["tags"] for port in made] == [["web"], [], []]
+    assert len(api.get("alice", "/ports?tags=web")["ports"]) == 1
+    for tags in (["x"] * 2, ["x,y"], "x"):
+        assert refused(api("alice", "POST", "/ports", {"port": network | {"tags": tags}})) == (400, "HTTPBadRequest")
+    changed = {"port": {"tags": ["other"]}}
+    assert refused(api("alice", "PUT", f"/ports/{made[0]['id']}", changed)) == (400, "HTTPBadRequest")
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

@@ -9,13 +9,17 @@ from itertools import chain
 
 from netweft.control.errors import (
     AllocationOnAutoAddressSubnet,
+    InvalidInput,
     InvalidIpForNetwork,
     InvalidIpForSubnet,
     IpAddressGenerationFailure,
+    IpAddressGenerationFailureNoMatchingSubnet,
     SubnetNotFound,
 )
 from netweft.control.ipam import addresses
+from netweft.control.ipam.service_types import serving
 from netweft.control.ipam.subnets import scope
+from netweft.control.l3.owners import INTERFACES
 from netweft.store import Claim, Object, WriteTransaction
 
 FixedIps = list[Object]
@@ -43,16 +47,19 @@ class Allocator:
         wanted: FixedIps | None,
         held: FixedIps | None = None,
         *,
-        of_router: bool = False,
+        owner: str,
     ) -> FixedIps:
         """The port's fixed_ips.  wanted: None for `whatever is usual`.  held: what an existing port has now.
-        of_router: it has any address that it is given, and none by itself."""
-        subnets = self._subnets[network_id]
+        owner: its device_owner.  A router's interface has any address that it is given, and none by itself."""
+        of_router = owner in INTERFACES
+        subnets = serving(self._subnets[network_id], owner)
+        kept, missing = _keep(wanted or (), held or [])
+        if wanted is None or missing:
+            self._refuse_others(network_id, owner, subnets, missing)
         if wanted is None:
             result = self._usual(network_id, subnets)
         else:
-            kept, missing = _keep(wanted, held or [])
-            result = kept + [self._wanted(network_id, mac, one, of_router=of_router) for one in missing]
+            result = kept + [self._wanted(network_id, mac, one, subnets, of_router=of_router) for one in missing]
         if of_router:
             return result
         covered = {fixed["subnet_id"] for fixed in result}
@@ -66,6 +73,16 @@ class Allocator:
             for number in numbers:
                 self._tx.pools.give_back(scope(subnet_id), number)
 
+    def _refuse_others(self, network_id: str, owner: str, subnets: Sequence[Object], missing: Iterable[Object]) -> None:
+        """Subnets that are for other device owners."""
+        others = {one["id"] for one in self._subnets[network_id]}.difference(one["id"] for one in subnets)
+        if others and not subnets:
+            raise IpAddressGenerationFailureNoMatchingSubnet(network_id=network_id, service_type=owner)
+        for named in (one["subnet_id"] for one in missing if one.get("subnet_id") in others):
+            raise InvalidInput(
+                f"Failed to create port on network {network_id}, because fixed_ips included invalid subnet {named}"
+            )
+
     def _usual(self, network_id: str, subnets: Sequence[Object]) -> FixedIps:
         """One address of each IP version for which there are subnets to draw from."""
         result = []
@@ -75,8 +92,9 @@ class Allocator:
                 result.append(self._draw(network_id, candidates))
         return result
 
-    def _wanted(self, network_id: str, mac: str, wanted: Object, *, of_router: bool) -> Object:
-        subnets = self._subnets[network_id]
+    def _wanted(
+        self, network_id: str, mac: str, wanted: Object, subnets: Sequence[Object], *, of_router: bool
+    ) -> Object:
         address = wanted.get("ip_address")
         if address is None:
             subnet = _by_id(subnets, wanted["subnet_id"])

@@ -13,6 +13,7 @@ from netweft.control.errors import (
 )
 from netweft.control.ipam import address_scopes, addresses, subnetpools
 from netweft.control.ipam.address_scopes import SCOPE
+from netweft.control.ipam.service_types import serves
 from netweft.control.l3 import attached
 from netweft.control.l3.errors import GatewayIpInUse
 from netweft.control.l3.owners import INTERFACES
@@ -226,7 +227,7 @@ def _give_addresses(tx: WriteTransaction, subnet: Object) -> None:
     """Ports that are there already take an address of a new automatic subnet by themselves."""
     ids = {referrer.id for referrer in tx.referrers("networks", subnet["network_id"], source_kind="ports")}
     for port in tx.lock_many("ports", ids).values():
-        if port["device_owner"] in INTERFACES:
+        if port["device_owner"] in INTERFACES or not serves(subnet, port["device_owner"]):
             continue
         address = addresses.eui64(subnet["cidr"], port["mac_address"])
         fixed_ips = [*port["fixed_ips"], {"subnet_id": subnet["id"], "ip_address": address}]

@@ -69,6 +69,8 @@ class Ports:
 
     def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
         if "mac_address" in changes:
+            if changes["mac_address"] is None:
+                changes["mac_address"] = self._unused_macs(tx, current["network_id"], 1, set()).pop()
             _refuse_if_bound(current, changes["mac_address"])
         if "fixed_ips" in changes or "mac_address" in changes:
             changes["fixed_ips"] = self._readdress(tx, current, changes)
@@ -167,7 +169,7 @@ class Ports:
         networks = tx.get_many("networks", [current["network_id"]])
         allocator = ipam.Allocator(tx, networks.values())
         wanted = changes.get("fixed_ips", held)
-        fixed_ips = allocator.allocate(current["network_id"], mac, wanted, held, of_router=of_router)
+        fixed_ips = allocator.allocate(current["network_id"], mac, wanted, held, owner=current["device_owner"])
         old, new = set(ipam.claims(current["fixed_ips"])), set(ipam.claims(fixed_ips))
         tx.release("ports", current["id"], sorted(old - new))
         try:
@@ -205,9 +207,8 @@ def _allocate(
     result: list[list[Object]] = [[] for _ in wanted]
     for index in sorted(range(len(wanted)), key=lambda index: usual[index]):
         one = wanted[index]
-        of_router = one["device_owner"] in INTERFACES
-        given = one.get("fixed_ips")
-        result[index] = allocator.allocate(one["network_id"], macs[index], given, of_router=of_router)
+        given, owner = one.get("fixed_ips"), one["device_owner"]
+        result[index] = allocator.allocate(one["network_id"], macs[index], given, owner=owner)
     allocator.finish()
     return result
 

@@ -11,6 +11,7 @@ from netweft.control import qos
 from netweft.control.errors import IpAddressGenerationFailure, NetworkNotFound
 from netweft.control.ipam import addresses
 from netweft.control.ipam import allocation as ipam
+from netweft.control.ipam.service_types import serves
 from netweft.control.ipam.subnets import scope
 from netweft.control.l3 import attached, gateway_hosts, routes
 from netweft.control.l3.attached import INFO, KIND
@@ -145,7 +146,7 @@ class ExternalSubnets:
     def create(self, tx: WriteTransaction, wanted: list[Object]) -> list[Object]:
         created = self._subnets.create(tx, wanted)
         for subnet in created:
-            if not addresses.is_automatic(subnet):
+            if serves(subnet, GATEWAY) and not addresses.is_automatic(subnet):
                 self._give_address(tx, subnet)
         return created
 

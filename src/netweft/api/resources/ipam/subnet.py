@@ -6,6 +6,7 @@ from netweft.api import checks
 from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.resources.standard import NETWORK_ID, STANDARD, flag
 from netweft.control.errors import SubnetNotFound
+from netweft.control.ipam.service_types import SERVICE_TYPES
 from netweft.control.rbac import IS_EXTERNAL
 from netweft.control.standard import UseCases
 from netweft.store import Object, ReadTransaction
@@ -29,6 +30,7 @@ ATTRIBUTES = STANDARD | {
     "ipv6_ra_mode": _MODE,
     "ipv6_address_mode": _MODE,
     "subnetpool_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, filter=True, sort=True),
+    SERVICE_TYPES: Attribute(check=checks.service_types, post=True, put=True),  # device owners it is for
     "shared": flag(filter=True),  # as its network; never shown
     # what is asked of the pool; never shown
     "prefixlen": Attribute(check=checks.non_negative, post=True),
@@ -38,7 +40,14 @@ ATTRIBUTES = STANDARD | {
 
 def present(tx: ReadTransaction, subnets: Sequence[Object]) -> Sequence[Object]:
     networks = tx.get_many("networks", {subnet["network_id"] for subnet in subnets})
-    return [subnet | {IS_EXTERNAL: bool(networks[subnet["network_id"]].get(IS_EXTERNAL))} for subnet in subnets]
+    return [
+        subnet
+        | {
+            IS_EXTERNAL: bool(networks[subnet["network_id"]].get(IS_EXTERNAL)),
+            SERVICE_TYPES: subnet.get(SERVICE_TYPES, []),
+        }
+        for subnet in subnets
+    ]
 
 
 def subnet(use_cases: UseCases) -> Resource:

@@ -50,7 +50,7 @@ ATTRIBUTES = STANDARD | {
     "status": STATUS,
     "status_detail": STATUS_DETAIL,
     "mac_address": Attribute(
-        check=checks.mac_address,
+        check=checks.or_none(checks.mac_address),  # None: a new one is drawn
         parse=checks.mac_address,
         post=True,
         put=True,
@@ -71,6 +71,9 @@ ATTRIBUTES = STANDARD | {
     "port_security_enabled": flag(post=True, put=True),
     "allowed_address_pairs": Attribute(check=checks.address_pairs, post=True, put=True),
     "extra_dhcp_opts": Attribute(check=checks.dhcp_options, post=True, put=True, default=None),
+    "tags": Attribute(check=checks.tags, post=True, default=[]),
+    # what somebody who watches the data plane has found out about it; nothing here depends on it
+    "data_plane_status": Attribute(check=checks.one_of("ACTIVE", "DOWN", None), put=True),
     "trunk_details": Attribute(check=READ_ONLY),
     "qos_policy_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, put=True, default=None),
     _NETWORK_POLICY: Attribute(check=READ_ONLY),
@@ -117,6 +120,7 @@ def present(tx: ReadTransaction, ports: Sequence[Object]) -> Sequence[Object]:
             _NETWORK_POLICY: networks[port["network_id"]].get(qos.POLICY),
             placement.REQUEST: requests.get(port["id"]),
             "status_detail": wires.detail(port),
+            "data_plane_status": port.get("data_plane_status"),
             **_levels(port, networks[port["network_id"]]),
         }
         for port in with_details(tx, ports)

@@ -11,6 +11,11 @@ ROUTING: Extensions = {
         "Enables configuration of Distributed Virtual Routers.",
         "2014-06-1T10:00:00-00:00",
     ),
+    "ecmp_routes": (
+        "Equal Cost Multipath Routing",
+        "Allows traffic to reach the same destination via multiple different links",
+        "2020-11-26T18:00:00-00:00",
+    ),
     "extraroute": ("Neutron Extra Route", "Extra routes configuration for L3 router", "2013-02-01T10:00:00-00:00"),
     "extraroute-atomic": (
         "Atomically add/remove extra routes",
