@@ -61,6 +61,11 @@ def test_networks_that_cannot_be(api: Api, body: Any) -> None:
         ("/ports", {"port": {}}, "Failed to parse request. Required attribute 'network_id' not specified"),
         ("/networks", {"network": {"status": "UP"}}, "Attribute 'status' not allowed in POST"),
         ("/networks", {"network": {"name": 5}}, "Invalid input for name. Reason: '5' is not a valid string."),
+        (
+            "/networks",
+            {"network": {"provider:physical_network": None}},
+            "Invalid input for provider:physical_network. Reason: 'None' is not a valid string.",
+        ),
     ],
 )
 def test_the_words(api: Api, path: str, body: Any, message: str) -> None:

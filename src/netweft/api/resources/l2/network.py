@@ -20,7 +20,7 @@ def _provider(check: checks.Check, parse: checks.Check = str) -> Attribute:
 
 
 _TYPE = checks.string(32)
-_PHYSICAL = checks.or_none(checks.string(64))
+_PHYSICAL = checks.string(64)
 _SEGMENTS = checks.list_of(
     checks.record(
         {},
