@@ -4,6 +4,7 @@ Where we differ on purpose it is said here, and nowhere else.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +283,13 @@ def test_an_extension_has_the_name_and_the_date_that_clients_know(alias: str) ->
     fact = facts()[alias]
     name, _, updated = EXTENSIONS[alias]
     assert (name, updated) == (fact["name"], fact["updated_timestamp"])
+
+
+def test_the_documents_say_why_an_extension_is_not_there() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+    absent = set(re.findall(r"`([\w-]+)`", page.partition("## Extensions that are not there")[2]))
+    assert facts().keys() - EXTENSIONS.keys() <= absent
+    assert not absent & EXTENSIONS.keys()
 
 
 # of what one direction is done: what comes to a VM has passed the uplink already
