@@ -30,7 +30,6 @@ test: ## install, then every test there is (root)
 
 .PHONY: all-tests
 all-tests:
-	@$(BIN)/pytest --collect-only -qq >/dev/null || true # compiled once, and not by each of the workers
 	$(BIN)/pytest -n auto || scripts/second_try.sh
 
 test-kernel: ## real packets on the kernel's datapath, in virtual machines; up to 90 minutes (root, first time)

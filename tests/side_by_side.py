@@ -2,12 +2,14 @@
 
 `-n auto` is a worker for each core, and some more when there are labs to run; these begin with labs, the others with
 everything else, and who has nothing left helps the others.  A file stays together, since its tests share a lab or a
-server; the longest begin.  Who has a lab goes on with files that want one of its plan, which it keeps for them.  See
-docs/decisions/0310-labs-side-by-side.md and 0538.
+server; the longest begin.  Who has a lab goes on with files that want one of its plan, which it keeps for them.
+A worker that begins with labs has collected no more than it may be given (`tests/collecting.py`).  See
+docs/decisions/0310-labs-side-by-side.md, 0538 and 0645.
 """
 
 import ast
 import os
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 LABS = 3  # at once, while the cores have other work
 FOLDER = Path(__file__).parents[1]
 LAB_TESTS = "tests/netns/"
+# where tests start real programs, and wait for them
+PROGRAMS = (LAB_TESTS, *(f"tests/{one}/" for one in ("ovs", "ground", "api/process", "browser", "netconf", "faucet")))
 DEFAULT = "as most"
 # longest first, of those with labs and of those that compute: else the last one would go on when all others are done
 LONGEST = (
@@ -62,6 +66,15 @@ def is_lab(unit: str) -> bool:
     return unit.startswith(LAB_TESTS)
 
 
+def waits_for_programs(unit: str) -> bool:
+    return unit.startswith(PROGRAMS)
+
+
+def begins_with_labs(worker: str) -> bool:
+    """worker: gw0, gw1, ..."""
+    return int(worker.removeprefix("gw")) >= _cores()
+
+
 @cache
 def plan_of(unit: str) -> str:
     """What its file says of the lab that it wants, as source; empty: none, or one of its own."""
@@ -83,17 +96,46 @@ class SideBySide(LoadScopeScheduling):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._plans: dict[str, str] = {}  # of each worker's lab
+        self._collected: dict[str, frozenset[str]] = {}  # by each worker, of units
 
     def _split_scope(self, nodeid: str) -> str:
         return nodeid.partition("::")[0]
 
+    def add_node_collection(self, node: "WorkerController", collection: Sequence[str]) -> None:
+        """One that replaces a worker that died, too, whatever it has collected."""
+        self._collected[node.gateway.id] = frozenset(map(self._split_scope, collection))
+        self.registered_collections[node] = [*collection]
+
+    def _check_nodes_have_same_collection(self) -> bool:
+        """Or those of whoever begins with labs.  The largest is the first, and is what has to be done."""
+        found = sorted(self.registered_collections.items(), key=lambda one: len(one[1]), reverse=True)
+        self.registered_collections = dict(found)
+        self.assigned_work = {node: self.assigned_work[node] for node, _ in found}  # the last are the first to go
+        everything = {*found[0][1]} if found else set()
+        programs = {one for one in everything if waits_for_programs(one)}
+        if all(
+            {*tests} in (everything, programs if begins_with_labs(node.gateway.id) else everything)
+            for node, tests in found
+        ):
+            return True
+        same: bool = super()._check_nodes_have_same_collection()
+        return same
+
     def _assign_work_unit(self, node: "WorkerController") -> None:
-        self.workqueue.move_to_end(self._next_for(node), last=False)
+        found = self._next_for(node)
+        if not found:
+            node.shutdown()
+            return
+        self.workqueue.move_to_end(found, last=False)
         super()._assign_work_unit(node)
 
     def _next_for(self, node: "WorkerController") -> str:
-        wanted = self._begins_with_labs(node)
-        liked = [unit for unit in self.workqueue if is_lab(unit) == wanted] or [*self.workqueue]
+        """Empty: nothing that it has collected is left."""
+        known = [unit for unit in self.workqueue if unit in self._collected[node.gateway.id]]
+        if not known:
+            return ""
+        wanted = begins_with_labs(node.gateway.id)
+        liked = [unit for unit in known if is_lab(unit) == wanted] or known
         plan = self._plan_for(node, liked)
         found: str = max((unit for unit in liked if plan_of(unit) in ("", plan)), key=self._length)
         self._plans[node.gateway.id] = plan_of(found) or self._plans.get(node.gateway.id, "")
@@ -107,9 +149,6 @@ class SideBySide(LoadScopeScheduling):  # type: ignore[misc]
             return own
         taken = {*self._plans.values()}
         return max(wanted, key=lambda plan: (plan not in taken, wanted.count(plan), plan))
-
-    def _begins_with_labs(self, node: "WorkerController") -> bool:
-        return int(node.gateway.id.removeprefix("gw")) >= _cores()
 
     def _length(self, unit: str) -> tuple[int, int]:
         name = unit.removeprefix("tests/")

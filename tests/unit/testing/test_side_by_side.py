@@ -22,9 +22,10 @@ class Worker:
         self.gateway = SimpleNamespace(id=f"gw{number}")
         self.shutting_down = False
         self.queue: list[str] = []
+        self.collected = TESTS
 
     def send_runtest_some(self, indices: list[int]) -> None:
-        self.queue += [TESTS[index] for index in indices]
+        self.queue += [self.collected[index] for index in indices]
 
     def shutdown(self) -> None:
         self.shutting_down = True
@@ -39,13 +40,19 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> list[Worker]:
 
 @pytest.fixture
 def scheduler(workers: list[Worker]) -> SideBySide:
+    found = made(workers)
+    found.schedule()
+    return found
+
+
+def made(workers: list[Worker]) -> SideBySide:
     option = SimpleNamespace(loadscopereorder=False)
     config: Any = SimpleNamespace(option=option, getvalue=lambda name: ["popen"] * len(workers))
     found = SideBySide(config)
     for worker in workers:
         found.add_node(worker)
-        found.add_node_collection(worker, TESTS)
-    found.schedule()
+    for worker in workers:
+        found.add_node_collection(worker, worker.collected)
     return found
 
 
@@ -72,6 +79,34 @@ def test_who_has_nothing_left_takes_what_is_left(scheduler: SideBySide, workers:
     assert lab.shutting_down
 
 
+def test_who_has_collected_labs_only_gets_no_more_and_is_counted_on_for_nothing_else(workers: list[Worker]) -> None:
+    computing, lab = workers
+    lab.collected = [test for test in reversed(TESTS) if "netns" in test]
+    scheduler = made([lab, computing])  # the order in which they were ready
+    scheduler.schedule()
+    assert scheduler.collection == TESTS
+    for test in lab.queue:
+        scheduler.mark_test_complete(lab, lab.collected.index(test))
+    assert files(lab.queue) == [LONG_LAB, SHORT_LAB]
+    assert lab.shutting_down
+    done = 0
+    while done < len(computing.queue):
+        scheduler.mark_test_complete(computing, TESTS.index(computing.queue[done]))
+        done += 1
+    assert sorted(computing.queue + lab.queue) == sorted(TESTS)
+    assert scheduler.tests_finished
+
+
+def test_who_has_a_test_that_others_have_not_is_told_of(workers: list[Worker]) -> None:
+    workers[1].collected = [test for test in TESTS if "netns" in test][1:]
+    scheduler = made(workers)
+    told: list[Any] = []
+    scheduler.config.hook = SimpleNamespace(pytest_collectreport=lambda report: told.append(report))  # type: ignore[misc]
+    scheduler.schedule()
+    assert told
+    assert not workers[0].queue
+
+
 def test_each_file_that_is_named_is_there() -> None:
     assert not [name for name in LONGEST if not (side_by_side.FOLDER / "tests" / name).exists()]
 
@@ -92,6 +127,7 @@ def test_who_has_a_lab_goes_on_with_files_that_want_one_like_it() -> None:
     workers: list[Any] = [SimpleNamespace(gateway=SimpleNamespace(id=f"gw{number}")) for number in (0, 1)]
     config: Any = SimpleNamespace(getvalue=lambda name: ["popen"] * len(workers))
     scheduler = SideBySide(config)
+    scheduler._collected = dict.fromkeys(("gw0", "gw1"), frozenset(test.partition("::")[0] for test in tests))
     scheduler.workqueue.update({test.partition("::")[0]: {test: False} for test in tests})
     taken: dict[int, list[str]] = {0: [], 1: []}
     for turn in range(len(LABS)):
