@@ -97,6 +97,8 @@ class SideBySide(LoadScopeScheduling):  # type: ignore[misc]
         super().__init__(*arguments, **options)
         self._plans: dict[str, str] = {}  # of each worker's lab
         self._collected: dict[str, frozenset[str]] = {}  # by each worker, of units
+        self.registered_collections: dict[WorkerController, list[str]] = {}
+        self.assigned_work: dict[WorkerController, dict[str, dict[str, bool]]] = {}
 
     def _split_scope(self, nodeid: str) -> str:
         return nodeid.partition("::")[0]

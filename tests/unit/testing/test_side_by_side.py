@@ -101,7 +101,7 @@ def test_who_has_a_test_that_others_have_not_is_told_of(workers: list[Worker]) -
     workers[1].collected = [test for test in TESTS if "netns" in test][1:]
     scheduler = made(workers)
     told: list[Any] = []
-    scheduler.config.hook = SimpleNamespace(pytest_collectreport=lambda report: told.append(report))  # type: ignore[misc]
+    scheduler.config.hook = SimpleNamespace(pytest_collectreport=lambda report: told.append(report))
     scheduler.schedule()
     assert told
     assert not workers[0].queue
