@@ -14,7 +14,14 @@ import structlog
 
 from netweft.store.holding import Held
 
-pytest_plugins = ["tests.examples", "tests.garbage", "tests.databases", "tests.side_by_side", "tests.native", "tests.collecting"]
+pytest_plugins = [
+    "tests.examples",
+    "tests.garbage",
+    "tests.databases",
+    "tests.side_by_side",
+    "tests.native",
+    "tests.collecting",
+]
 
 Held.upgrades_are_faults = True
 PLAIN: list[structlog.typing.Processor] = [
