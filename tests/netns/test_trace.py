@@ -287,7 +287,7 @@ def test_a_tenant_sees_real_packets_and_nothing_below(lab: Lab, stage: Stage) ->
         def told(**more: Any) -> dict[str, Any]:
             with ThreadPoolExecutor(1) as waiting:
                 asked = waiting.submit(tenant.trace, "near", "far", **more)
-                while "live" in more and not asked.done():
+                while "live" in more and not wait([asked], timeout=0.1).done:
                     lab.ping(near, far.nic.address, seconds=1)
                 answer = asked.result()
             assert answer.status_code == 200, answer.text
