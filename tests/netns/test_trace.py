@@ -16,6 +16,7 @@ import httpx
 import pytest
 from tests.netns.harness import MOST_BETWEEN, REAL_MACHINES, Lab, on_the_kernels_datapath, until
 from tests.netns.outside import OUTSIDE
+from tests.netns.random_packets import tried
 from tests.netns.test_routing import address
 from tests.netns.trace_faults import LAB, Fault, link_down
 from tests.netns.trace_stage import HTTP, Stage, codes, is_healthy, nothing_is_said, staged, trace
@@ -116,6 +117,13 @@ def test_of_two_hundred_healthy_pairs_not_one_false_word(lab: Lab, stage: Stage)
         unsaid += not is_healthy(told)
         nothing_is_said(lab, frm, to, **more)
     print(f"{len(asked)} healthy pairs, {unsaid} asked again; median {median(took):.2f} s, at most {max(took):.2f} s")
+
+
+def test_the_verdict_is_what_a_real_packet_does(lab: Lab, stage: Stage) -> None:
+    """There and back, by the rows and by Open vSwitch.  NETWEFT_RANDOM_PACKETS=500: with as many."""
+    became = tried(lab, stage, int(os.environ.get("NETWEFT_RANDOM_PACKETS", "30")))
+    print(became)
+    nothing_is_said(lab, "one", "red", **HTTP)
 
 
 def many_pairs(stage: Stage) -> Iterator[tuple[str, str, dict[str, Any]]]:
