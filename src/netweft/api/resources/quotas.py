@@ -60,7 +60,9 @@ class Quotas:
         return json_response({"quota": await self._read(lambda tx: self._shown(tx, id))})
 
     async def default(self, request: Request, context: Context) -> Response:
-        return json_response({"quota": self._defaults | {"project_id": _project(request, context)}})
+        """Of no project, as Neutron's: Horizon takes all that is there for a limit."""
+        _project(request, context)
+        return json_response({"quota": self._defaults})
 
     async def details(self, request: Request, context: Context) -> Response:
         id = _project(request, context)
