@@ -2,7 +2,6 @@
 are drained, fail and go."""
 
 import contextlib
-import json
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from tests.netns import vip_fragments
 from tests.netns.balancers import Balancer, Talk, ask, serving
 from tests.netns.harness import Lab, group_of, until
 from tests.netns.outside import external_network, next_hop
@@ -24,7 +24,7 @@ from netweft.services.fields import OURS_MASK, REASON_MASK, Limit, Reason, cooki
 from netweft.services.pipeline import INT
 
 VIPS = {4: "10.60.0.100", 6: "fd00:60::100"}
-UDP_VIP, SCTP_VIP = "10.60.0.101", "10.60.0.102"
+UDP_VIP, SCTP_VIP, TCP_VIP = "10.60.0.101", "10.60.0.102", "10.60.0.107"
 DATAGRAMS = """
 import socket, sys
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
@@ -32,30 +32,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
         one.sendto(bytes(1400), (sys.argv[1], 80))
 """
 LARGE_VIPS = {4: UDP_VIP, 6: "fd00:60::101"}
-LARGE = """
-import json, socket, sys
-address, own = sys.argv[1], int(sys.argv[2])
-family = socket.AF_INET6 if ':' in address else socket.AF_INET
-said = []
-for turn in range(4):
-    what = bytes((turn + at * 7 + (at >> 8)) % 251 for at in range(4000))
-    with socket.socket(family, socket.SOCK_DGRAM) as one:
-        one.settimeout(3)
-        one.bind(('', own + turn))
-        one.connect((address, 80))
-        for asked in (what, b'?', what):
-            for again in range(3):
-                one.send(asked)
-                try:
-                    name, seen, answer = one.recv(8000).split(b' ', 2)
-                except TimeoutError:
-                    continue
-                said.append(f'{name.decode()} {seen.decode()} {answer == asked}')
-                break
-            else:
-                said.append('nobody')
-print(json.dumps(said))
-"""
+LARGE_VIPS = {4: UDP_VIP, 6: "fd00:60::101"}
 AGAIN, LOOP = "10.60.0.104", ("10.60.0.105", "10.60.0.106")
 REFUSING = {4: "10.60.0.103", 6: "fd00:60::103"}
 
@@ -144,7 +121,7 @@ def test_datagrams_in_fragments(lab: Lab, stage: Stage, version: int) -> None:
     network, members = lab.port(stage.here)["network_id"], [address(one, 6) for one in stage.members]
     made = Balancer(lab, network, LARGE_VIPS[6], *members, protocol="UDP") if version == 6 else None
     for frm, own in ((stage.here, 41000), (stage.red, 41100)):
-        said = large(lab, frm, LARGE_VIPS[version], own)
+        said = vip_fragments.large(lab, frm, LARGE_VIPS[version], own)
         seen = ("::ffff:" if version == 4 else "") + address(frm, version)
         allowed = {f"{one.name} {seen} True" for one in stage.members}
         conversations = [set(said[at : at + 3]) for at in range(0, len(said), 3)]
@@ -154,10 +131,14 @@ def test_datagrams_in_fragments(lab: Lab, stage: Stage, version: int) -> None:
         made.close()
 
 
-def large(lab: Lab, frm: Vm, vip: str, own: int) -> list[str]:
-    command = in_namespace(lab.layout.vm_namespace(frm.name), sys.executable, "-c", LARGE, vip, str(own))
-    found: list[str] = json.loads(subprocess.check_output(command, text=True))
-    return found
+def test_tcp_in_fragments(lab: Lab, stage: Stage) -> None:
+    """Each segment of a connection, there and back, from its SYN on."""
+    member = stage.members[1]
+    made = Balancer(lab, lab.port(stage.here)["network_id"], TCP_VIP, address(member))
+    with lab.cloud() as cloud:
+        mac = cloud.find("ports", made.port_id)["mac_address"]
+    vip_fragments.talk(lab, stage.here, (TCP_VIP, mac), member)
+    made.close()
 
 
 def test_associations_of_sctp(lab: Lab, stage: Stage) -> None:

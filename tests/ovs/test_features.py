@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.ovs.features import BEFORE, LINUX_6_1
 from tests.ovs.sandbox import running
 from tests.scenarios.test_scenarios import CASES, Case, render
@@ -15,7 +16,7 @@ from tests.unit.services.l3.gateways.test_several import region as several
 from tests.unit.services.l3.port_forwarding.test_flows import forwarded as forwarded
 from tests.unit.services.l3.routing.test_flows import B1, R1
 from tests.unit.services.l3.routing.test_flows import region as routed
-from tests.unit.services.lb.test_balancing import balanced, member, proxied
+from tests.unit.services.lb.test_balancing import POOL, balanced, member, proxied
 from tests.unit.services.security.test_firewalls import ALL, WEB, Made, group, policy, rule
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
@@ -25,6 +26,7 @@ from netweft.dataplane.openflow.flow import Flow, Meter, Output, SetField
 from netweft.dataplane.openflow.meters import DropMeter, MeterCommand
 from netweft.dataplane.stt.values import SttNetwork
 from netweft.model import FirewallLog
+from netweft.model.load_balancer import SessionPersistence
 from netweft.services.pipeline import BridgeFlow
 from netweft.testing.node import FakeNode
 from netweft.testing.region import Region
@@ -82,14 +84,17 @@ async def takes(switch: OpenFlowConnection, nodes: Iterable[FakeNode]) -> None:
             await switch.change_meters([(MeterCommand.DELETE, meter) for meter in meters])
 
 
-@pytest.mark.parametrize("name", ["forwarded", "nat66", "several", "balanced", "proxied"])
+@pytest.mark.parametrize("name", ["forwarded", "nat66", "several", "balanced 4", "balanced 6", "proxied"])
 async def test_it_takes_all_flows_of_routers(
     switch: OpenFlowConnection, request: pytest.FixtureRequest, name: str
 ) -> None:
     """With gateways, floating IPs and their forwarded ports; and of load balancers."""
-    found: Region = request.getfixturevalue("routed" if name in ("balanced", "proxied") else name)
-    if name == "balanced":
-        balanced(found, member(1, B1), member(2, R1), member(3, B1, 6))
+    found: Region = request.getfixturevalue("routed" if name[:8] in ("balanced", "proxied") else name)
+    if name.startswith("balanced"):
+        version = int(name[-1])
+        kept = SessionPersistence(type="SOURCE_IP", persistence_granularity={4: "255.255.255.0", 6: "::"}[version])
+        pool = replace(POOL, session_persistence=kept)
+        balanced(found, member(1, B1, version), member(2, R1, version), pool=pool)
     if name == "proxied":
         proxied(found)
     await takes(switch, found.nodes.values())

@@ -231,10 +231,11 @@ def _service(read: Reader, _: Iterable[Service], *where: str) -> list[Item] | No
 
 
 def _speaker(read: Reader, _: Iterable[Service], *where: str) -> list[Item] | None:
-    if not read.get(("speaker", *where)):
+    protocols = read.get(("speaker", *where))
+    if not protocols:
         return None
     gives_pieces = node_facts.host_facts(read).datapath_type == "netdev"
-    return list(pieces.answers(address_of(*where))) if gives_pieces else []
+    return list(pieces.answers(address_of(*where), protocols)) if gives_pieces else []
 
 
 def _services(read: Reader, _: Iterable[Service]) -> list[Item] | None:

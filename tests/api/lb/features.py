@@ -93,5 +93,4 @@ IN_ALL: Final = ("name", "description", "tags")  # the API's own
 # what the API takes and keeps, and nothing comes of it
 KEPT_ONLY: Final[Mapping[str, str]] = {
     "pool.session_persistence.persistence_timeout": "whom an address leads to does not change with time",
-    "pool.session_persistence.persistence_granularity": "each address is led by itself",
 }

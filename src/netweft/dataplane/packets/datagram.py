@@ -20,7 +20,8 @@ _IPV6 = Packer("!IHBB16s16s")
 _UDP = Packer("!HHHH")
 _ECHO = Packer("!BBHHH")
 _TCP = Packer("!HHIIBBHHH")
-_ACK, _WINDOW = 0x10, 0xFFFF
+_FIN, _SYN, _RST, _ACK, _WINDOW = 0x01, 0x02, 0x04, 0x10, 0xFFFF
+_TCP_FLAGS, _TCP_SUM = 13, 16  # where they are in its header
 _FRAGMENT = 0x3FFF  # more to come, or not the first
 _HOPS = 64
 
@@ -39,13 +40,30 @@ class Datagram(Struct, frozen=True, kw_only=True):
 
 def empty_between(frame: bytes, sport: int, dport: int) -> Datagram:
     """Without payload, from and to whom an IP packet's frame is."""
-    src: IpAddress
-    dst: IpAddress
-    if frame[12:14] == ETH_IPV4.to_bytes(2, "big"):
-        src, dst = IPv4Address(frame[26:30]), IPv4Address(frame[30:34])
-    else:
-        src, dst = IPv6Address(frame[22:38]), IPv6Address(frame[38:54])
+    src, dst = _ends(frame)
     return Datagram(eth_src=frame[6:12], eth_dst=frame[:6], src=src, dst=dst, sport=sport, dport=dport, payload=b"")
+
+
+def begins_connection(segment: bytes) -> bool:
+    """A TCP segment, or its beginning: it is a SYN."""
+    return len(segment) > _TCP_FLAGS and segment[_TCP_FLAGS] & (_FIN | _SYN | _RST | _ACK) == _SYN
+
+
+def header_alone(frame: bytes, segment: bytes) -> bytes | None:
+    """The header of a TCP segment with its options, as a packet from and to whom its frame is.  None: it is cut."""
+    length = (segment[12] >> 4) * 4 if len(segment) >= _TCP.size else 0
+    if not _TCP.size <= length <= len(segment):
+        return None
+    ends, bare = _ends(frame), segment[:_TCP_SUM] + bytes(2) + segment[_TCP_SUM + 2 : length]
+    total = upper_checksum(*ends, PROTO_TCP, bare)
+    body = bare[:_TCP_SUM] + total.to_bytes(2, "big") + bare[_TCP_SUM + 2 :]
+    return packet((frame[6:12], frame[:6]), ends, PROTO_TCP, body)
+
+
+def _ends(frame: bytes) -> tuple[IpAddress, IpAddress]:
+    if frame[12:14] == ETH_IPV4.to_bytes(2, "big"):
+        return IPv4Address(frame[26:30]), IPv4Address(frame[30:34])
+    return IPv6Address(frame[22:38]), IPv6Address(frame[38:54])
 
 
 def decode(frame: bytes) -> Datagram | None:

@@ -17,6 +17,7 @@ _WITH_PORTS: Final = (PROTO_TCP, PROTO_UDP)
 _ICMP: Final = 8
 _FRAGMENT: Final = 8  # that header
 _OFFSET: Final = 0xFFF8
+FIRST_BEGINS: Final = _ETHERNET + _END + _FRAGMENT  # in its frame, what a first fragment is of
 _AT: Final = _ETHERNET + _END  # where an error's ICMPv6 header begins
 _ERRORS: Final = range(1, 5)  # unreachable, too big, time exceeded, parameter problem (RFC 4443)
 

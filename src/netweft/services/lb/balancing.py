@@ -30,6 +30,7 @@ from netweft.services.fields import (
     FLOODED,
     LEAVING,
     LOCAL_VLAN,
+    NEXT_HOP,
     ORIGIN,
     POOL,
     SLOT,
@@ -67,6 +68,9 @@ IS_TRACKED: Final = (TRACKED_BIT, TRACKED_BIT | INVALID)
 IS_NEW: Final = (TRACKED_BIT | NEW, TRACKED_BIT | NEW | ESTABLISHED | RELATED | INVALID | TARGET_TRANSLATED)
 NAMES: Final = {PROTO_TCP: "tcp", PROTO_UDP: "udp", PROTO_SCTP: "sctp"}
 CT_DST: Final = {4: "ct_nw_dst", 6: "ct_ipv6_dst"}
+BITS: Final = {4: 32, 6: 128}
+WORD: Final = 32
+_PUT_BY: Final = NEXT_HOP[1:]  # SLOT is the first
 ICMP: Final = {4: PROTO_ICMP, 6: PROTO_ICMPV6}
 ERRORS: Final = {4: (3, 11, 12), 6: (1, 2, 3, 4)}  # RFC 792, RFC 4443
 
@@ -226,6 +230,9 @@ def spread(one: Spread) -> Iterator[BridgeFlow]:
     bits = width(most) if members else ALIKE
     choose = Multipath(SLOT, bits, 1 << bits, one.number & 0xFFFF, ports=not one.by_source, source=one.by_source)
     yield STATE.flow(10, owner, new, *([choose] if most > 1 else []), MEMBERS.goto)
+    if one.netmask is not None and most > 1:
+        of_it: dict[str, Value] = {**new, "eth_type": ETH[one.netmask.version]}
+        yield STATE.flow(11, owner, of_it, *_of_a_net(one.netmask, choose), MEMBERS.goto)
     for version, backends in by_version.items():
         given = [(cookie(Reason.MEMBER_SLOTS, each.id) if members else owner, (_given(each.at),)) for each in backends]
         match: dict[str, Value] = {POOL: one.number, "eth_type": ETH[version]}
@@ -236,6 +243,19 @@ def spread(one: Spread) -> Iterator[BridgeFlow]:
             shares = [Share(each.id, each.weight) for each in backends]
             whose_slots = (given[place] for place in owners(shares, bits))
             yield from MEMBERS.flows(10, match, SLOT, (1 << bits) - 1, whose_slots)
+
+
+def _of_a_net(netmask: Prefix, choose: Multipath) -> Iterator[Action]:
+    """Hashed without the bits that clients of one network differ in, which are put back: 96 at most, since what is
+    hashed stands in the first word."""
+    source, bits = SRC[netmask.version], BITS[netmask.version]
+    hosts = ~netmask.value & (1 << min(bits, len(_PUT_BY) * WORD)) - 1
+    words = [(register, word * WORD) for word, register in enumerate(_PUT_BY) if hosts >> word * WORD]
+    yield from (Move(source, register, WORD, src_start=at) for register, at in words)
+    if hosts:
+        yield SetField(source, 0, None if hosts == (1 << bits) - 1 else hosts)
+    yield choose
+    yield from (Move(register, source, WORD, dst_start=at) for register, at in words)
 
 
 def _given(to: Service) -> Action:

@@ -4,11 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from netweft.dataplane.openflow.fields import PROTO_UDP
 from netweft.model import Listener, LoadBalancer, Member, Object, Pool, Proxy, RouterPort
 from netweft.reconcile.memo import Fact, Unit
 from netweft.services.addresses import Prefix
 from netweft.services.l3.interfaces import count
+from netweft.services.lb.pieces import PROTOCOLS
 from netweft.services.lb.trees import Parts
 from netweft.services.lb.values import Service
 from netweft.services.lb.wiring import addresses, served
@@ -40,14 +40,14 @@ class Vips:
 class Services:
     """put, mark: of the memo.  ("service", protocol, IP version, address, port), a unit
     as well -> the ids of those who listen there for a balancer.  ANYWHERE, likewise -> True where there are any.
-    ("speaker", IP version, address), likewise -> True where somebody listens for a balancer by UDP, on any port."""
+    ("speaker", IP version, address), likewise -> by which of UDP and TCP somebody listens there for a balancer."""
 
     def __init__(self, put: Callable[[Fact, Any], None], mark: Callable[[Unit], None]) -> None:
         self._put, self._mark = put, mark
         self._of: dict[str, frozenset[tuple[Service, str]]] = {}  # by balancer
         self._at: defaultdict[Service, Counter[str]] = defaultdict(Counter)
-        self._speaking: dict[str, set[Prefix]] = {}  # by balancer
-        self._speakers: Counter[Prefix] = Counter()
+        self._speaking: dict[str, set[tuple[Prefix, int]]] = {}  # by balancer
+        self._speakers: defaultdict[Prefix, Counter[int]] = defaultdict(Counter)
 
     def changed(self, balancer_id: str, balancer: LoadBalancer | None, parts: Parts | None) -> None:
         each = served(parts, addresses(balancer)) if parts and balancer else ()
@@ -61,18 +61,19 @@ class Services:
                 self._count(at, id, step)
 
     def _speak(self, balancer_id: str, now: Iterable[tuple[Service, str]]) -> None:
-        addresses = {at.address for at, _ in now if at.protocol == PROTO_UDP}
-        for address in addresses ^ self._speaking.pop(balancer_id, set()):
-            step = 1 if address in addresses else -1
-            self._speakers[address] += step
+        ends = {(at.address, at.protocol) for at, _ in now if at.protocol in PROTOCOLS}
+        before = self._speaking.pop(balancer_id, set())
+        for address, protocol in ends ^ before:
+            by = self._speakers[address]
+            by[protocol] += 1 if (address, protocol) in ends else -1
             unit = speaker_of(address)
-            self._put(unit, self._speakers[address] > 0 or None)
-            if self._speakers[address]:
+            self._put(unit, tuple(sorted(+by)) or None)
+            if +by:
                 self._mark(unit)
             else:
                 del self._speakers[address]
-        if addresses:
-            self._speaking[balancer_id] = addresses
+        if ends:
+            self._speaking[balancer_id] = ends
 
     def _count(self, at: Service, id: str, step: int) -> None:
         if not self._at:

@@ -1,5 +1,5 @@
-"""UDP in fragments to VIPs and back, in the userspace datapath.  Its conntrack gives fragments back one by one, and of
-later ones nobody sees ports: neither which listener they are for nor by which slot (decision 0598).
+"""UDP and TCP in fragments to VIPs and back, in the userspace datapath.  Its conntrack gives fragments back one by one,
+and of later ones nobody sees ports: neither which listener they are for nor by which slot (decision 0598).
 
     balance ─ct─▶ balance_state ─known─▶ to_member
                         └─new─▶ the agent: it makes the connection known, and gives them back
@@ -7,21 +7,21 @@ later ones nobody sees ports: neither which listener they are for nor by which s
     ingress ─of a member, ct─▶ from_member ─▶ switching
 
 Conntrack translates a datagram whole, by its connection.  One that it does not know is begun by an empty datagram of
-the agent's, between the same ends: it is balanced as any other, and given to nobody.
+the agent's, or SYN, between the same ends: it is balanced as any other, and given to nobody.
 
 A fragment may come out with somebody else's (decision 0337).  The mark of its connection says the VIP's network, and
 the zone the client's: it goes on there, or ends.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_UDP
+from netweft.dataplane.openflow.fields import ETH_IPV4, PROTO_TCP, PROTO_UDP
 from netweft.dataplane.openflow.flow import Action, Controller, Ct, CtClear, Meter, Move, Nat, SetField
 from netweft.dataplane.openflow.meters import DropMeter
-from netweft.dataplane.packets.datagram import empty_between, encode
+from netweft.dataplane.packets.datagram import begins_connection, empty_between, encode, header_alone
 from netweft.dataplane.packets.readdressed import ports
-from netweft.dataplane.packets.readdressed6 import ports_of_first
+from netweft.dataplane.packets.readdressed6 import FIRST_BEGINS, ports_of_first
 from netweft.services.addresses import Prefix
 from netweft.services.fields import (
     AGENT,
@@ -55,16 +55,16 @@ BALANCE, STATE, TO_MEMBER, INGRESS, FROM_MEMBER, SWITCHING = (
 )
 AS_PIECE: Final = SetField(PIECE, TRACKED_PIECE)
 MARK: Final = Move(LOCAL_VLAN, "ct_mark", bits=16)  # of what is balanced: the VIP's network
+PROTOCOLS: Final = (PROTO_TCP, PROTO_UDP)  # of SCTP this conntrack knows no ports
 RATE: Final = 200  # packets a second, as of a router (services/l3/hand_ups)
 _TARGET_TRANSLATED: Final = 0x80
 _KNOWN: Final = (ESTABLISHED, RELATED, _TARGET_TRANSLATED)
 _UNKNOWN: Final = (TRACKED_BIT | NEW, TRACKED_BIT | NEW | ESTABLISHED | RELATED | INVALID | _TARGET_TRANSLATED)
 _VLAN_BITS: Final = 12
-_LATER_PROTOCOL: Final = {4: PROTO_UDP, **fragments.LATER_PROTOCOL}
 
 
 def collects(here: LocalBalancer, one: Served) -> bool:
-    return here.gives_pieces and one.protocol == PROTO_UDP
+    return here.gives_pieces and one.protocol in PROTOCOLS
 
 
 def host(owner: int) -> Iterator[BridgeFlow]:
@@ -81,7 +81,8 @@ def host(owner: int) -> Iterator[BridgeFlow]:
 
 
 def balancer(here: LocalBalancer) -> Iterator[Wanted]:
-    if not any(collects(here, one) for one in here.served):
+    protocols = sorted({one.protocol for one in here.served if collects(here, one)})
+    if not protocols:
         return
     owner = cookie(Reason.BALANCER_VIP, here.balancer.id)
     of_it: dict[str, Value] = {LOCAL_VLAN: here.network.vlan}
@@ -97,40 +98,49 @@ def balancer(here: LocalBalancer) -> Iterator[Wanted]:
         limited.append(Meter(meter.id))
         yield meter
     for vip in here.vips:
-        yield from _of_vip(here, vip, limited)
+        yield from _of_vip(here, vip, protocols, limited)
 
 
-def _of_vip(here: LocalBalancer, vip: Prefix, limited: list[Action]) -> Iterator[BridgeFlow]:
+def _shown(version: int, protocols: Iterable[int]) -> Iterable[int]:
+    """Of later fragments: in IPv6 they show that they are some."""
+    return protocols if version == 4 else fragments.LATER_PROTOCOL.values()
+
+
+def _of_vip(here: LocalBalancer, vip: Prefix, protocols: list[int], limited: list[Action]) -> Iterator[BridgeFlow]:
     """Later ones are collected whoever sends them: without the first, which only a listener's flow takes, nothing comes
     of it.  Where its network's zone has given them back they must be of it."""
     to_it: dict[str, Value] = {LOCAL_VLAN: here.network.vlan, "eth_type": ETH[vip.version], DST[vip.version]: vip.value}
-    later = {**to_it, "ip_proto": _LATER_PROTOCOL[vip.version], "ip_frag": fragments.LATER}
     owner, collect = cookie(Reason.BALANCER_VIP, here.balancer.id), Ct(zone=ORIGIN, nat=Nat(), table=STATE.id)
-    yield BALANCE.flow(21, owner, {**later, "ct_zone": 0}, AS_PIECE, collect)
     own: dict[str, Value] = {"ct_zone": here.network.vlan, PIECE: (TRACKED_PIECE, TRACKED_PIECE)}
-    yield BALANCE.flow(21, owner, {**later, **own}, AS_PIECE, collect)
+    for protocol in _shown(vip.version, protocols):
+        later = {**to_it, "ip_proto": protocol, "ip_frag": fragments.LATER}
+        yield BALANCE.flow(21, owner, {**later, "ct_zone": 0}, AS_PIECE, collect)
+        yield BALANCE.flow(21, owner, {**later, **own}, AS_PIECE, collect)
     # not what the agent has given back: it would go round if conntrack takes no more connections
     fresh: dict[str, Value] = {PIECE: (TRACKED_PIECE, TRACKED_PIECE | GIVEN_BACK), "ct_state": _UNKNOWN}
     owner = cookie(Reason.BALANCER_PIECES, here.balancer.id)
     yield STATE.flow(23, owner, {**to_it, **fresh}, *limited, Controller(AGENT))
 
 
-def answers(member: Prefix) -> Iterator[BridgeFlow]:
-    """What it says in fragments, by whatever port: later ones show none.  Of IPv6 they show no protocol either."""
+def answers(member: Prefix, protocols: Iterable[int]) -> Iterator[BridgeFlow]:
+    """What it says in fragments, by whatever port: later ones show none.  Of IPv6 they show no protocol either.
+    protocols: by which it listens for balancers."""
     owner, version = cookie(Reason.PIPELINE), member.version
     says: dict[str, Value] = {"eth_type": ETH[version], SRC[version]: member.value, "ip_frag": fragments.ANY}
-    if version == 4:
-        says["ip_proto"] = PROTO_UDP
     zone = (Move(LOCAL_VLAN, ORIGIN, bits=16), SetField(ORIGIN, BALANCED_ZONE | ASKED_BACK, BALANCED_ZONE | ASKED_BACK))
     back = (*zone, AS_PIECE, Ct(zone=ORIGIN, nat=Nat(), table=FROM_MEMBER.id))
-    yield INGRESS.flow(70, owner, {**says, ORIGIN: (0, ASKED_BACK), FLOODED: 0}, *back)
+    says |= {ORIGIN: (0, ASKED_BACK), FLOODED: 0}
+    for more in [{"ip_proto": one} for one in protocols] if version == 4 else [{}]:
+        yield INGRESS.flow(70, owner, {**says, **more}, *back)
 
 
 def given_back(frame: bytes, fields: Mapping[str, int]) -> Iterator[Packet]:
     """What is to be done with a fragment of a connection that conntrack does not know.  In which order they come does
     not matter: conntrack collects them once more, and all are there only when the first has been given back."""
     where = [SetField(name, fields.get(name, 0)) for name in (LOCAL_VLAN, ORIGIN)]
-    first = _as_its_first(frame)
+    begins, first = _as_its_first(frame)
+    if not begins:
+        return
     if first is not None:
         yield Packet(first, (*where, SetField(TRIAL, JUDGED), BALANCE.resubmit))
     came = SetField(IN_PORT, fields.get(IN_PORT, 0))
@@ -139,10 +149,15 @@ def given_back(frame: bytes, fields: Mapping[str, int]) -> Iterator[Packet]:
     yield Packet(frame, (*where, came, SetField(PIECE, TRACKED_PIECE | GIVEN_BACK), collect))
 
 
-def _as_its_first(frame: bytes) -> bytes | None:
-    """An empty datagram between the same ends, if the fragment shows its ports."""
-    eth_type = int.from_bytes(frame[12:14], "big")
-    known = ports(frame[14:]) if eth_type == ETH_IPV4 else ports_of_first(frame[14:]) if eth_type == ETH_IPV6 else None
-    if known is None or known.protocol != PROTO_UDP:
-        return None
-    return encode(empty_between(frame, known.source, known.target))
+def _as_its_first(frame: bytes) -> tuple[bool, bytes | None]:
+    """Whether a connection may begin with it, and an empty packet between the same ends if the fragment shows its
+    ports: of TCP a SYN with the options of this one, by which conntrack knows windows."""
+    is_ipv4 = int.from_bytes(frame[12:14], "big") == ETH_IPV4
+    known = ports(frame[14:]) if is_ipv4 else ports_of_first(frame[14:])
+    if known is None:
+        return True, None
+    if known.protocol == PROTO_UDP:
+        return True, encode(empty_between(frame, known.source, known.target))
+    segment = frame[14 + (frame[14] & 15) * 4 :] if is_ipv4 else frame[FIRST_BEGINS:]
+    alone = header_alone(frame, segment) if begins_connection(segment) else None
+    return alone is not None, alone

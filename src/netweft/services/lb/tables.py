@@ -44,7 +44,7 @@ BALANCING = (
         "of a connection that has a member that one; of a new one the slot of its ends' hash, in its pool.  A new one "
         "in fragments that conntrack gives back is for the agent, which makes it known",
         match=fields(POOL, LOCAL_VLAN, PIECE, "eth_type", "ip_frag", "ct_state", "ct_mark", *IP_ENDS),
-        set=fields(SLOT),
+        set=fields(*NEXT_HOP, "ipv4_src", "ipv6_src"),
         next=("members", "to_member"),
         agent=True,
         entry=True,

@@ -26,12 +26,14 @@ class Backend(Struct, frozen=True):
 
 class Spread(Struct, frozen=True, kw_only=True):
     """Backends that share what comes for a listener.  id, reason: whose they are.  number: what POOL says.
-    by_source: one client's connections all go to one of them, else each has a place of its own."""
+    by_source: one client's connections all go to one of them, else each has a place of its own.  netmask: those of all
+    clients that differ in no bit of it; None: each client's by itself."""
 
     id: str
     reason: Reason
     number: int
     by_source: bool = False
+    netmask: Prefix | None = None
     backends: tuple[Backend, ...] = ()
 
 

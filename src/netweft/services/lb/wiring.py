@@ -147,6 +147,7 @@ def pooled(parts: Parts, pool: Pool) -> Spread:
         reason=Reason.POOL_METHOD,
         number=number_of(pool.id),
         by_source=pool.lb_algorithm == SOURCE_IP or persistence is not None,
+        netmask=prefix(grain) if (grain := persistence and persistence.persistence_granularity) else None,
         backends=tuple(
             Backend(one.id, _service(protocol, one.address, one.protocol_port), one.weight if one in chosen else 0)
             for one in members

@@ -175,6 +175,27 @@ def test_a_client_stays_with_its_member(region: Region, how: dict[str, object]) 
     assert len({one for port in range(50) for one in region.receivers(B1, to_vip(B1, sport=port + 1024))}) == 1
 
 
+@pytest.mark.parametrize(
+    ("version", "netmask", "together"),
+    [(4, None, 1), (4, "255.255.255.240", 16), (4, "0.0.0.0", 64), (6, "ffff:" * 7 + "fff0", 16), (6, "::", 64)],
+)
+def test_clients_of_one_network_stay_together(region: Region, version: int, netmask: str | None, together: int) -> None:
+    """As `persistence_granularity` says.  Members see each as who it is."""
+    kept = SessionPersistence(type="SOURCE_IP", persistence_granularity=netmask)
+    pool = replace(POOL, session_persistence=kept)
+    region.create(replace(B1, port_security_enabled=False))
+    balanced(region, member(1, B2, version), member(2, R2, version), pool=pool)
+    first = prefix({4: "10.0.0.128", 6: "fd00:a::80"}[version]).value
+    found = []
+    for number in range(64):
+        own = {f"ipv{version}_src": first + number}
+        (one,) = region.send(B1, {**to_vip(B1, version), **own})
+        assert one.packet.items() >= own.items()
+        found.append(region.ids_of([one])[0])
+    assert len(set(found)) == (1 if together == 64 else 2)
+    assert all(len(set(found[at : at + together])) == 1 for at in range(0, 64, together))
+
+
 def test_backups_are_for_when_nobody_else_is_there(region: Region) -> None:
     first, backup = member(1, B2), member(2, R2, backup=True)
     balanced(region, first, backup)

@@ -1,4 +1,4 @@
-"""UDP in fragments to a VIP where conntrack gives them back, as in the userspace datapath, asked of fake switches."""
+"""UDP and TCP in fragments to a VIP where conntrack gives them back one by one, asked of fake switches."""
 
 from ipaddress import IPv4Address, IPv6Address
 
@@ -22,6 +22,8 @@ from netweft.testing.switch import Delivery, Packet
 __all__ = ["region"]
 
 FIRST, LATER = 1, 3
+SYN, ACK = 0x02, 0x10
+OPTIONS = bytes((3, 3, 7, 1))  # window scale
 
 
 @pytest.fixture
@@ -32,26 +34,27 @@ def userspace(region: Region) -> Region:
     return region
 
 
-def asked(region: Region, *members: Port, version: int = 4) -> Region:
-    udp = [member(at, one, version) for at, one in enumerate(members, 1)]
-    listener = replace(LISTENER, protocol="UDP")
-    return balanced(region, *udp, pool=replace(POOL, protocol="UDP"), listener=listener)
+def asked(region: Region, *members: Port, version: int = 4, protocol: str = "UDP") -> Region:
+    made = [member(at, one, version) for at, one in enumerate(members, 1)]
+    listener = replace(LISTENER, protocol=protocol)
+    return balanced(region, *made, pool=replace(POOL, protocol=protocol), listener=listener)
 
 
-def to_vip(frm: Port, version: int, sport: int = 40000, dport: int = 80) -> list[Packet]:
+def to_vip(frm: Port, version: int, sport: int = 40000, dport: int = 80, protocol: str = "UDP") -> list[Packet]:
     by = LB.vip_mac_address if frm.network_id == BLUE.id else TO_RED.mac_address
-    sent = packets.udp(frm.mac_address, by, own(frm, version), VIPS[version], sport, dport)
+    build = packets.udp if protocol == "UDP" else packets.tcp
+    sent = build(frm.mac_address, by, own(frm, version), VIPS[version], sport, dport)
     return packets.fragments({**sent, "ip_ttl": 64}, 3)
 
 
-def given(region: Region, frm: Port, sent: list[Packet]) -> tuple[list[Delivery], int]:
+def given(region: Region, frm: Port, sent: list[Packet], flags: int = SYN) -> tuple[list[Delivery], int]:
     """What arrives in the end, and how many fragments the agent had."""
     bridge = region.nodes["hv1"].bridges["int"]
     bridge.punted.clear()
     found = [one for piece in sent for one in region.send(frm, piece)]
     punted, bridge.punted = bridge.punted, []
     for one in punted:
-        frame = frame_of(one)
+        frame = frame_of(one, flags)
         for said in VipPieces().answer(None, PacketIn(cookie(Reason.BALANCER_PIECES, LB.id), dict(one), frame)):
             kept = {name: value for name, value in one.items() if not name.startswith(("reg", "ct_", "in_port"))}
             whole = {name: value for name, value in kept.items() if name not in ("ip_frag", "datagram", "piece")}
@@ -62,21 +65,50 @@ def given(region: Region, frm: Port, sent: list[Packet]) -> tuple[list[Delivery]
     return found, len(punted)
 
 
-def frame_of(piece: Packet) -> bytes:
-    """The fragment as it is on a wire, with nothing in it but its ports."""
+def frame_of(piece: Packet, flags: int = SYN) -> bytes:
+    """The fragment as it is on a wire, with nothing in it but its header."""
     version = 4 if "ipv4_src" in piece else 6
     macs = octets_of_mac(piece["eth_src"]), octets_of_mac(piece["eth_dst"])
     src, dst = (
-        IPv4Address(piece[f"ipv4_{end}"]) if version == 4 else IPv6Address(piece[f"ipv6_{end}"])
+        IPv4Address(piece[f"ipv{version}_{end}"]) if version == 4 else IPv6Address(piece[f"ipv{version}_{end}"])
         for end in ("src", "dst")
     )
-    ports = b"".join(piece[f"udp_{end}"].to_bytes(2, "big") for end in ("src", "dst")) + bytes(4)
+    name, protocol = ("tcp", 6) if "tcp_src" in piece else ("udp", 17)
+    body = b"".join(piece.get(f"{name}_{end}", 0).to_bytes(2, "big") for end in ("src", "dst")) + bytes(4)
+    if protocol == 6:
+        body += bytes(4) + bytes((6 << 4, flags)) + bytes(6) + OPTIONS
     if version == 6:
-        header = bytes((17, 0)) + (piece["piece"] << 3 | 1).to_bytes(2, "big") + bytes(4)
-        return datagram.packet(macs, (src, dst), 44, header + ports)
-    frame = bytearray(datagram.packet(macs, (src, dst), 17, ports))
+        header = bytes((protocol, 0)) + (piece["piece"] << 3 | 1).to_bytes(2, "big") + bytes(4)
+        return datagram.packet(macs, (src, dst), 44, header + body)
+    frame = bytearray(datagram.packet(macs, (src, dst), protocol, body))
     frame[20:22] = (piece["piece"] | 0x2000).to_bytes(2, "big")
     return bytes(frame)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_tcp_begins_with_a_syn(userspace: Region, version: int) -> None:
+    """By the agent; nothing else of a connection that conntrack does not know goes on."""
+    asked(userspace, B2, version=version, protocol="TCP")
+    sent = to_vip(B1, version, protocol="TCP")
+    assert given(userspace, B1, sent, SYN | ACK)[0] == []
+    for had in (3, 0):
+        arrived, by_agent = given(userspace, B1, to_vip(B1, version, protocol="TCP"))
+        assert userspace.ids_of(arrived) == [B2.id] * 3
+        assert [one.packet["tcp_dst"] for one in arrived if one.packet["ip_frag"] == FIRST] == [8080]
+        assert by_agent == had
+    said = packets.tcp(B2.mac_address, B1.mac_address, own(B2, version), own(B1, version), 8080, 40000)
+    back = [one for piece in packets.fragments({**said, "ip_ttl": 64}) for one in userspace.send(B2, piece)]
+    assert {one.packet[f"ipv{version}_src"] for one in back} == {prefix(VIPS[version]).value}
+
+
+def test_a_header_alone_has_its_options_and_a_right_checksum() -> None:
+    frame = frame_of(to_vip(B1, 4, protocol="TCP")[0])
+    alone = datagram.header_alone(frame, frame[34:])
+    assert alone is not None
+    assert alone[34:50] + alone[52:] == frame[34:50] + frame[52:]
+    ends = IPv4Address(alone[26:30]), IPv4Address(alone[30:34])
+    assert datagram.upper_checksum(*ends, 6, alone[34:]) == 0
+    assert all(datagram.header_alone(frame, frame[34:end]) is None for end in range(34, len(frame)))
 
 
 @pytest.mark.parametrize("version", [4, 6])
