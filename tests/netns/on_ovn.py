@@ -23,6 +23,7 @@ FILES = (
     "routing",
     "gateways",
     "advertisements",
+    "ovn_beside_ours",
 )
 MINUTES = 20  # at most, of one file
 

@@ -25,7 +25,7 @@ PATIENCE = 60.0  # seconds for a server or the agents to come up, on a slow mach
 
 class Plan(Struct, frozen=True, kw_only=True):
     """What a lab is to be.  root_node: which node is the machine itself.  underlay: its IP version.
-    mtu: of the fabric.  bfd_interval: the agents' setting.  ovn: its nodes are OVN's, not ours."""
+    mtu: of the fabric.  bfd_interval: the agents' setting.  ovn: its nodes are OVN's, not ours, but for the last `ours`."""
 
     nodes: int = 2
     root_node: str = ""
@@ -33,6 +33,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     mtu: int = 1500
     bfd_interval: int = 70
     ovn: bool = False
+    ours: int = 0
+
+    def of_ovn(self, hypervisors: list[NodeLayout]) -> list[NodeLayout]:
+        return hypervisors[: len(hypervisors) - self.ours] if self.ovn else []
 
     def node(self, layout: Layout, number: int) -> NodeLayout:
         return layout.node(number, is_root=self.root_node == f"hv{number}", ip_version=self.underlay)
@@ -77,13 +81,13 @@ def _up(layout: Layout, plan: Plan, hypervisors: list[NodeLayout]) -> None:
         if node.is_root:
             this_machine.borrow(node, hypervisor.datapath_type())
     _wait(lambda: server_answers(layout), "the server to answer")
-    if plan.ovn:
-        _for_each(hypervisors, ovn.prepare)
+    if of_ovn := plan.of_ovn(hypervisors):
+        _for_each(of_ovn, ovn.prepare)
         _wait(lambda: ovn.are_there(layout), "OVN's databases to answer")
-        _declare(layout, ovn.northd(layout), *map(ovn.controller, hypervisors))
-    else:
-        _for_each(hypervisors, _enrol)
-        _declare(layout, *map(hypervisor.agent, hypervisors))
+        _declare(layout, ovn.northd(layout), *map(ovn.controller, of_ovn))
+    with_agents = hypervisors[len(of_ovn) :]
+    _for_each(with_agents, _enrol)
+    _declare(layout, *map(hypervisor.agent, with_agents))
     supervisor.reload(layout)
     names = {node.name for node in hypervisors}
     with Cloud(layout) as cloud:

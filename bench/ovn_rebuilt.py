@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""OVN's northbound database wiped beside 1,000 ports: until it has all of it again.  `bench/ovn_rebuilt.py`; needs root.
+
+    northbound   until all ports are there, and the switches, groups and rules with them
+    southbound   until `ovn-northd` has translated them, too
+
+Ports are on 20 networks, all in the default security group.  Each time everything is destroyed in one transaction.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from table import Row, percentile, print_table
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tests.netns.harness import Lab, new_name, until
+
+from netweft.lab import build
+from netweft.lab.commands import run
+from netweft.lab.ovn import socket
+
+NETWORKS, BULK = 20, 100
+BAR = 5.0  # seconds for 1,000 ports
+ROOTS = ("Logical_Switch", "Logical_Router", "Port_Group", "Address_Set", "DHCP_Options", "Load_Balancer")
+
+
+def fill(lab: Lab, ports: int) -> None:
+    networks = [lab.network(f"10.{100 + number}.0.0/20") for number in range(NETWORKS)]
+    with lab.cloud() as cloud:
+        for first in range(0, ports, BULK):
+            wanted = [{"network_id": networks[number % NETWORKS]} for number in range(first, min(first + BULK, ports))]
+            cloud.request("POST", "ports", {"ports": wanted})
+
+
+def ovn(lab: Lab, database: str, *words: str) -> str:
+    return run(f"ovn-{database}ctl", f"--db={socket(lab.layout, database)}", "--timeout=60", *words)
+
+
+def count(lab: Lab, database: str, table: str) -> int:
+    return ovn(lab, database, "--bare", "--columns=_uuid", "list", table).count("-") // 4
+
+
+def measure(lab: Lab, ports: int, times: int) -> list[tuple[float, float]]:
+    def there(database: str, table: str) -> Callable[[], bool]:
+        return lambda: count(lab, database, table) >= ports
+
+    until(there("sb", "Port_Binding"), "all is there", seconds=120)
+    acls = count(lab, "nb", "ACL")
+    wipe = [word for table in ROOTS for word in ("--", "--all", "destroy", table)][1:]
+    found = []
+    for _ in range(times):
+        ovn(lab, "nb", *wipe)
+        start = time.monotonic()
+        until(
+            lambda: there("nb", "Logical_Switch_Port")() and count(lab, "nb", "ACL") == acls, "it is right", seconds=120
+        )
+        north = time.monotonic() - start
+        until(there("sb", "Port_Binding"), "it is translated", seconds=120)
+        found.append((north, time.monotonic() - start))
+    return found
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--ports", type=int, default=1000)
+    options.add_argument("--times", type=int, default=5)
+    chosen = options.parse_args()
+    lab = Lab(new_name())
+    build.up(lab.layout, build.Plan(ovn=True))
+    try:
+        fill(lab, chosen.ports)
+        found = measure(lab, chosen.ports, chosen.times)
+    finally:
+        build.down(lab.layout)
+    rows = [
+        Row(f"{name} rebuilt, {chosen.ports} ports, p{percent}", percentile(values, percent), "s", BAR)
+        for name, values in zip(("northbound", "southbound"), zip(*found, strict=True), strict=True)
+        for percent in (50, 95)
+    ]
+    print_table("OVN's northbound database wiped", rows)
+
+
+if __name__ == "__main__":
+    main()
