@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""OVN's northbound database wiped beside 1,000 ports: until it has all of it again.  `bench/ovn_rebuilt.py`; needs root.
+"""OVN's northbound database wiped beside 1,000 ports: until it has all of it again.  Needs root.
 
     northbound   until all ports are there, and the switches, groups and rules with them
     southbound   until `ovn-northd` has translated them, too
@@ -54,11 +54,10 @@ def measure(lab: Lab, ports: int, times: int) -> list[tuple[float, float]]:
     for _ in range(times):
         ovn(lab, "nb", *wipe)
         start = time.monotonic()
-        until(
-            lambda: there("nb", "Logical_Switch_Port")() and count(lab, "nb", "ACL") == acls, "it is right", seconds=120
-        )
+        until(there("nb", "Logical_Switch_Port"), "ports are there", seconds=120)
+        until(lambda: count(lab, "nb", "ACL") == acls, "rules are there", seconds=120)
         north = time.monotonic() - start
-        until(there("sb", "Port_Binding"), "it is translated", seconds=120)
+        ovn(lab, "nb", "--wait=sb", "sync")
         found.append((north, time.monotonic() - start))
     return found
 

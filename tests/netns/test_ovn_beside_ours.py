@@ -1,4 +1,7 @@
-"""OVN's hosts and ours in one region, on a VLAN: they talk, and groups mean members on both.  `make test-ovn` runs it."""
+"""OVN's hosts and ours in one region, on a VLAN: they talk, and groups mean members on both.
+
+`make test-ovn` runs it.
+"""
 
 from collections.abc import Iterator
 from typing import NamedTuple

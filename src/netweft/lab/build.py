@@ -25,7 +25,7 @@ PATIENCE = 60.0  # seconds for a server or the agents to come up, on a slow mach
 
 class Plan(Struct, frozen=True, kw_only=True):
     """What a lab is to be.  root_node: which node is the machine itself.  underlay: its IP version.
-    mtu: of the fabric.  bfd_interval: the agents' setting.  ovn: its nodes are OVN's, not ours, but for the last `ours`."""
+    mtu: of the fabric.  bfd_interval: the agents' setting.  ovn: its nodes are OVN's, but for the last `ours`."""
 
     nodes: int = 2
     root_node: str = ""
