@@ -46,7 +46,7 @@ def import_cloud(neutron_db: str | None, ovn_nb: str | None, dry_run: bool, verb
         cloud = of_ovn.read(ovn_nb) if ovn_nb is not None else of_neutron.read(neutron_db or "")
         for kind, id, why in cloud.left_out:
             seen[kind, "left out"] += 1
-            if verbose:
+            if verbose or kind != "port":  # those are Neutron's own services'
                 click.echo(f"left out  {kind} {id}: {why}")
         for outcome in taken_over(cloud, settings, dry_run=dry_run):
             seen[outcome.kind, outcome.state] += 1

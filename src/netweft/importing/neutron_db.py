@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, create_engine, inspect
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from netweft.importing import neutron_rest
 from netweft.importing.cloud import Cloud, Unreadable, without_service_ports
 from netweft.store import Object
 
@@ -90,7 +91,7 @@ class _Database:
                 "metering_label_rules": [_without(row) for row in self._rows("meteringlabelrules")],
                 "quotas": self._quotas(),
             },
-            left_out,
+            [*left_out, *neutron_rest.left_out(self._rows)],
         )
 
     # -- rows
@@ -205,6 +206,8 @@ class _Database:
         guarded = self._column("portsecuritybindings", "port_id", "port_security_enabled")
         policies = self._column("qos_port_policy_bindings", "port_id", "policy_id")
         names = {row["port_id"]: row for row in self._rows("portdnses")}
+        affinities = self._column("portnumaaffinitypolicies", "port_id", "numa_affinity_policy")
+        profiles = self._column("portdeviceprofiles", "port_id", "device_profile")
         ports = []
         for row in self._rows("ports"):
             id = row["id"]
@@ -216,6 +219,8 @@ class _Database:
                 "allowed_address_pairs": [_without(one, "port_id") for one in pairs[id]],
                 "extra_dhcp_opts": [_without(one, "id", "port_id") for one in options[id]],
                 "qos_policy_id": policies.get(id),
+                "numa_affinity_policy": affinities.get(id),
+                "device_profile": profiles.get(id),
                 "dns_name": names.get(id, {}).get("dns_name") or "",
                 "dns_domain": names.get(id, {}).get("dns_domain") or "",
             }

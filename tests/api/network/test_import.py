@@ -1,6 +1,7 @@
 """`netweft import`, on what a real Neutron 29 wrote (tests/importing): its API's answers say what has to be there."""
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,6 +49,9 @@ PATHS = {
     "metering_labels": "/metering/metering-labels",
     "metering_label_rules": "/metering/metering-label-rules",
 }
+
+
+_OPTIONS = ("--vlan-ranges", "physnet1", "--flat-networks", "public")
 
 
 @pytest.fixture(scope="module")
@@ -123,11 +127,32 @@ def test_what_is_refused_is_named_with_the_reason_and_the_rest_comes(settings: S
     assert {one.kind for one in refused} == {"network", "subnet", "rbac_policy", "port", "router interface"}
 
 
-def test_as_a_command(settings: ServerSettings, neutron: str) -> None:
-    options = ["--database", settings.database, "--state-dir", settings.state_dir, "--vlan-ranges", "physnet1"]
+def test_what_is_left_out_is_named(settings: ServerSettings, neutron: str, tmp_path: Path) -> None:
+    copy = tmp_path / "more.db"
+    shutil.copy(neutron.removeprefix("sqlite:///"), copy)
+    with sqlite3.connect(copy) as database:
+        ((port, subnet),) = database.execute(
+            "SELECT ports.id, subnets.id FROM ports, subnets WHERE ports.name = 'vm1' LIMIT 1"
+        )
+        database.execute("INSERT INTO logs (id, name) VALUES ('log-1', 'what came')")
+        database.execute("INSERT INTO subnet_service_types VALUES (?, 'compute:nova')", (subnet,))
+        database.execute("INSERT INTO portuplinkstatuspropagation VALUES (?, 1)", (port,))  # as where nothing is said
+        database.execute("INSERT INTO porttrusted VALUES (?, 1)", (port,))
+        database.execute("INSERT INTO portnumaaffinitypolicies VALUES (?, 'required')", (port,))
+    cloud = neutron_db.read(f"sqlite:///{copy}")
+    named = {(kind, id) for kind, id, _ in cloud.left_out}
+    assert {("log", "log-1 (what came)"), ("service_types of subnet", subnet), ("trusted of port", port)} <= named
+    assert ("propagate_uplink_status of port", port) not in named
+    assert next(one for one in cloud.objects["ports"] if one["id"] == port)["numa_affinity_policy"] == "required"
     run = CliRunner().invoke(
-        cli, ["import", "--neutron-db", neutron, "--dry-run", *options, "--flat-networks", "public"]
+        cli, ["import", "--neutron-db", f"sqlite:///{copy}", "--dry-run", *_OPTIONS, "--database", settings.database]
     )
+    assert "left out  log log-1 (what came): " in run.output, run.output
+
+
+def test_as_a_command(settings: ServerSettings, neutron: str) -> None:
+    options = ["--database", settings.database, "--state-dir", settings.state_dir]
+    run = CliRunner().invoke(cli, ["import", "--neutron-db", neutron, "--dry-run", *options, *_OPTIONS])
     assert run.exit_code == 0, run.output
     assert "security_group_rule" in run.output
 
