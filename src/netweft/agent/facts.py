@@ -69,6 +69,7 @@ def node_facts(
     unwired: Collection[str] = (),
     neighbours: tuple[Neighbour, ...] = (),
     crowded: Iterable[str] = (),
+    metadata: str = "",
 ) -> NodeFacts:
     """unwired: the physical networks whose bridges cannot be joined, or have no carrier."""
     return NodeFacts(
@@ -85,6 +86,7 @@ def node_facts(
         proxies=shutil.which(PROGRAM) is not None,
         neighbours=neighbours,
         crowded=tuple(crowded),
+        metadata=metadata,
     )
 
 

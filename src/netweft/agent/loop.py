@@ -232,7 +232,7 @@ class Agent(Parts):
         if self.ovs.view is not None and self._host is not None:
             uplinks = (*self.uplinks.now.problems.values(), *self.shaping.problems.values())
             problems = [*uplinks, *self.desired.problems, *self.refusals.of_no_port]
-            problems += filter(None, [self.metadata.problem, *self.proxies.problems, self.stt.problem, self.unbuilt])
+            problems += filter(None, [*self.proxies.problems, self.stt.problem, self.unbuilt])
             problems += filter(None, [self.lldp.problem])
             crowded = self.zone_limits.crowded
             problems += zone_limits.problems(crowded)
@@ -243,7 +243,10 @@ class Agent(Parts):
             heard = self.lldp.neighbours(nics)
             kind = self._host.datapath_type
             ids = (id for _, id in crowded if id)
-            self.feed.tell(facts.node_facts(self.settings, kind, version, problems, unwired, heard, ids))
+            deaf = self.metadata.problem
+            told = (f"metadata: {deaf}",) if deaf else ()
+            problems = [*told, *problems]
+            self.feed.tell(facts.node_facts(self.settings, kind, version, problems, unwired, heard, ids, deaf))
 
     def _render(self) -> None:
         if self._owes_all:  # only from here on: a turn that is under way knows nothing of the new session's view

@@ -119,8 +119,8 @@ class MetadataSide:
     def problem(self) -> str:
         """For an operator; empty: none."""
         if self._deaf:
-            return f"metadata: what VMs ask is not heard: {self._deaf}"
-        return "metadata: VMs are not answered: nobody knows, or answers" if self._failed >= FAILED else ""
+            return f"what VMs ask is not heard: {self._deaf}"
+        return "VMs are not answered: nobody knows, or answers" if self._failed >= FAILED else ""
 
     def _becomes(self, deaf: str) -> None:
         if deaf != self._deaf:

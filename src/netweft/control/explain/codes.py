@@ -58,6 +58,12 @@ PORT_HOST_PROBLEMS = operators(
     _LOG,
     blocks=False,
 )
+PORT_METADATA_DOWN = operators(
+    "port-metadata-down",
+    "VMs on the port's host get no metadata: the service there is not heard, or nobody answers what they ask.",
+    "journalctl -u netweft-agent -u netweft-server",
+    blocks=False,
+)
 PORT_NOTHING_IN = known("port-nothing-let-in", "No rule of the port's security groups lets anything in.", _ANY_RULE)
 PORT_NOTHING_OUT = known("port-nothing-let-out", "No rule of the port's security groups lets anything out.", _ANY_RULE)
 PORT_PAIR_TAKEN = known(
@@ -360,6 +366,11 @@ AGENT_DISABLED = operators(
     blocks=False,
 )
 AGENT_BEHIND = operators("agent-behind", "Changes that the host needs have not been sent to it yet.", _LOG)
+AGENT_METADATA_DOWN = operators(
+    "agent-metadata-down",
+    "VMs on the host get no metadata: the service there is not heard, or nobody answers what they ask.",
+    "journalctl -u netweft-agent -u netweft-server",
+)
 AGENT_PROBLEMS = operators("agent-problems", "The agent reports that something is wrong with its host.", _LOG)
 AGENT_TUNNEL_SHARED = operators(
     "agent-tunnel-address-shared",

@@ -54,6 +54,7 @@ CHECKS = (
     Check("ports", ports.host_dead, (codes.PORT_HOST_DEAD,)),
     Check("ports", ports.host_behind, (codes.PORT_HOST_BEHIND,)),
     Check("ports", ports.not_wired, (codes.PORT_NOT_WIRED, codes.PORT_NOT_PLUGGED)),
+    Check("ports", ports.metadata_down, (codes.PORT_METADATA_DOWN,)),
     Check("ports", ports.host_problems, (codes.PORT_HOST_PROBLEMS,)),
     Check("ports", ports.nothing_in, (codes.PORT_NOTHING_IN,)),
     Check("ports", ports.nothing_out, (codes.PORT_NOTHING_OUT,)),
@@ -131,6 +132,7 @@ CHECKS = (
     Check("agents", hosts.agent_dead, (codes.AGENT_DEAD,)),
     Check("agents", hosts.agent_disabled, (codes.AGENT_DISABLED,)),
     Check("agents", hosts.agent_behind, (codes.AGENT_BEHIND,)),
+    Check("agents", hosts.agent_metadata_down, (codes.AGENT_METADATA_DOWN,)),
     Check("agents", hosts.agent_problems, (codes.AGENT_PROBLEMS,)),
     Check("agents", hosts.agent_tunnel_shared, (codes.AGENT_TUNNEL_SHARED,)),
 )

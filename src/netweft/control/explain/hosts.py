@@ -27,10 +27,26 @@ def behind(seen: Snapshot, host: str, code: Code) -> Iterator[Told]:
 
 
 def problems(seen: Snapshot, host: str, code: Code) -> Iterator[Told]:
-    """That its agent has told."""
+    """That its agent has told, but for what has a code of its own."""
     agent = seen.agent(host)
-    if agent is not None and agent.get("status_detail") and hosts.is_there(dict(agent)):
-        yield Told(code, agent["status_detail"], {"host": host})
+    if agent is None or not hosts.is_there(dict(agent)):
+        return
+    why = _metadata(agent)
+    told = str(agent.get("status_detail") or "").removeprefix(f"metadata: {why}" if why else "").removeprefix("; ")
+    if told:
+        yield Told(code, told, {"host": host})
+
+
+def _metadata(agent: Row) -> str:
+    """Why VMs there are not told theirs."""
+    return (agent.get("configurations") or {}).get("metadata") or ""
+
+
+def metadata_down(seen: Snapshot, host: str, code: Code) -> Iterator[Told]:
+    agent = seen.agent(host)
+    why = _metadata(agent) if agent is not None else ""
+    if why and not is_dead(seen, host):
+        yield Told(code, why, {"host": host})
 
 
 def crowded(code: Code) -> Find:
@@ -69,6 +85,10 @@ def agent_disabled(seen: Snapshot, agent: Row) -> Iterator[Told]:
 
 def agent_behind(seen: Snapshot, agent: Row) -> Iterator[Told]:
     yield from behind(seen, agent["host"], codes.AGENT_BEHIND)
+
+
+def agent_metadata_down(seen: Snapshot, agent: Row) -> Iterator[Told]:
+    yield from metadata_down(seen, agent["host"], codes.AGENT_METADATA_DOWN)
 
 
 def agent_problems(seen: Snapshot, agent: Row) -> Iterator[Told]:

@@ -57,6 +57,12 @@ def host_behind(seen: Snapshot, port: Row) -> Iterator[Told]:
         yield from its_host.behind(seen, port[HOST], codes.PORT_HOST_BEHIND)
 
 
+def metadata_down(seen: Snapshot, port: Row) -> Iterator[Told]:
+    """Of VMs: others ask for none."""
+    if is_plugged_in(port):
+        yield from its_host.metadata_down(seen, port[HOST], codes.PORT_METADATA_DOWN)
+
+
 def host_problems(seen: Snapshot, port: Row) -> Iterator[Told]:
     if is_plugged_in(port):
         yield from its_host.problems(seen, port[HOST], codes.PORT_HOST_PROBLEMS)

@@ -21,7 +21,7 @@ from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.model.status import PLUGGED, PLUGGINGS
 from netweft.store import Busy, Claim, Object, Query, WriteTransaction
 
-_MOVE_NOTHING = ("floating_ips", "neighbours", "crowded")
+_MOVE_NOTHING = ("floating_ips", "neighbours", "crowded", "metadata")
 MOST_PLUGGINGS = 4  # that are remembered of a port: reports come in the order in which they were made
 
 

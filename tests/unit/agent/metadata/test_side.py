@@ -179,4 +179,4 @@ async def test_that_nobody_answers_is_told_until_somebody_does(stage: Stage) -> 
     assert told == [False] * 6 + [True, True, False, False]
     assert stage.woken == 2
     side._becomes("no such device")
-    assert side.problem == "metadata: what VMs ask is not heard: no such device"
+    assert side.problem == "what VMs ask is not heard: no such device"

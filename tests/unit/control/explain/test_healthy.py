@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.examples import examples
 
-from netweft.control.explain import balancers
+from netweft.control.explain import balancers, codes
 from netweft.control.explain.examine import CHECKS, examine
 from netweft.control.explain.snapshot import Lag
 from netweft.control.l2 import hosts
@@ -107,6 +107,12 @@ def late_host(rows: Rows, port: dict[str, Any]) -> dict[str, Any]:
 
 def gone_host(rows: Rows, port: dict[str, Any]) -> None:
     its_agent(rows, port)["status_detail"] = f"{hosts.GONE} 2026-11-29T12:00:00Z"
+
+
+def deaf(agent: dict[str, Any], more: str = "") -> None:
+    """As its agent tells of it, and perhaps of more."""
+    agent["configurations"] |= {"metadata": "VMs are not answered"}
+    agent["status_detail"] = f"metadata: VMs are not answered{more}"
 
 
 def crowded(rows: Rows, row: dict[str, Any]) -> None:
@@ -341,7 +347,8 @@ FAULTS = (
     Fault("port-host-behind", "ports", late_host),
     Fault("port-not-plugged", "ports", becomes(status="DOWN"), ("floatingips",)),
     Fault("port-not-wired", "ports", becomes(status="DOWN", status_detail="no bridge"), ("floatingips",)),
-    Fault("port-host-problems", "ports", lambda rows, row: its_agent(rows, row).update(status_detail="metadata: ...")),
+    Fault("port-host-problems", "ports", lambda rows, row: its_agent(rows, row).update(status_detail="no br-ex")),
+    Fault("port-metadata-down", "ports", lambda rows, port: deaf(its_agent(rows, port))),
     Fault("port-nothing-let-in", "ports", without("ingress")),
     Fault("port-nothing-let-out", "ports", without("egress")),
     Fault("port-address-pair-taken", "ports", taken_pair),
@@ -420,6 +427,7 @@ FAULTS = (
     Fault("agent-admin-down", "agents", becomes(**DOWN)),
     Fault("agent-behind", "agents", everywhere_late),
     Fault("agent-problems", "agents", becomes(status_detail="bridge br-ex is not there")),
+    Fault("agent-metadata-down", "agents", lambda _, agent: deaf(agent)),
     Fault("agent-tunnel-address-shared", "agents", shared_tunnel),
 )
 
@@ -451,6 +459,17 @@ def test_all_are_named_not_only_the_first(wanted: set[str]) -> None:
     for fault in {fault.code: fault for fault in FAULTS if fault.code in wanted and fault.kind == "ports"}.values():
         more |= fault.breaks(rows, port) or {}
     assert set(said(rows, "ports", port, **more)) == wanted
+
+
+def test_what_has_a_code_of_its_own_is_said_once() -> None:
+    rows = with_more(rows_of(ONE))
+    port = next(one for one in rows["ports"].values() if not one["device_owner"])
+    deaf(its_agent(rows, port))
+    assert said(rows, "ports", port) == ["port-metadata-down"]
+    deaf(its_agent(rows, port), "; bridge br-ex is not there")
+    assert said(rows, "ports", port) == ["port-metadata-down", "port-host-problems"]
+    (problem,) = (one for one in examine(seen(rows), "ports", port) if one.code is codes.PORT_HOST_PROBLEMS)
+    assert problem.told.detail == "bridge br-ex is not there"
 
 
 def test_nor_has_what_is_made_besides() -> None:
