@@ -17,7 +17,7 @@ const WITHOUT: Record<string, string> = {
   "listeners project_id": "a balancer's", "pools project_id": "a balancer's", "healthmonitors project_id": "a balancer's", "l7policies project_id": "a balancer's",
   "loadbalancers provider": "there is one",
   "loadbalancers vip_network_id": "by its subnet", "loadbalancers vip_port_id": "a port is made for it",
-  "ports binding:profile": "what Nova tells", "floatingips distributed": "changes nothing here",
+  "ports binding:profile": "what Nova tells", "ports data_plane_status": "what watches the wire tells", "floatingips distributed": "changes nothing here",
   "metering_label_rules project_id": "its label's", "metering_label_rules remote_ip_prefix": "the old name of the two that there are",
   "firewall_policies firewall_rules": "the policy's page has them in their order",
   "flavors service_profiles": "the flavor's page has them",

@@ -98,6 +98,7 @@ export const NETWORK: Declared[] = [
       { name: "enable_dhcp", label: "DHCP" },
       { name: "dns_nameservers", label: "DNS servers", as: "lines", help: "One address a line" },
       { name: "allocation_pools", label: "Addresses to give out", as: "lines", help: "FIRST - LAST, one range a line; empty: all", ...pool },
+      { name: "service_types", label: "For ports of", as: "lines", help: "Device owners, one a line, such as compute:nova; empty: all" },
       { name: "host_routes", label: "Host routes", as: "lines", help: "CIDR via ADDRESS, one a line", ...hostRoute },
       { name: "ipv6_ra_mode", label: "Router advertisements", as: "choice", choices: MODES, when: (values) => values.ip_version === "6" },
       { name: "ipv6_address_mode", label: "Addresses by", as: "choice", choices: MODES, when: (values) => values.ip_version === "6" },
