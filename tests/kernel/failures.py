@@ -14,7 +14,7 @@ class Failures:
         """After the line that says FAILED."""
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if report.failed and terminal is not None:
-            terminal.write_line(f"\n{report.longreprtext}\n{report.capstdout[-MOST:]}")
+            terminal.write_line(f"\n{report.longreprtext}\n{report.capstdout[-MOST:]}\n{report.capstderr[-MOST:]}")
 
 
 def pytest_configure(config: pytest.Config) -> None:

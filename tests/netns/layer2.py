@@ -113,7 +113,9 @@ class NamespaceEnd:
 
     def feed(self, address: str) -> tuple[str, float]:
         with self.lab.inside_namespace(self.namespace, "feed", address, str(PORT), str(self.size)) as client:
-            digest, seconds = client.finish()[-1].split()
+            said = client.finish()
+        assert said, f"not all came to {address}, and no more"
+        digest, seconds = said[-1].split()
         return digest, self.size * 8 / 1e6 / float(seconds)
 
 
