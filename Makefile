@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 AS_ROOT = @[ "$$(id -u)" -eq 0 ] || { echo "make $@ needs root: it makes network namespaces.  Try: sudo make $@" >&2; exit 1; }
 
-.PHONY: help demo ground test test-kernel test-kernel-quick test-ovn test-faucet test-lldp test-switch-vm test-nova test-cloud-init conformance test-deploy check fresh bench bench-scale install web lock clean
+.PHONY: help demo ground test test-kernel test-kernel-quick test-ovn test-faucet test-lldp test-tables test-switch-vm test-nova test-cloud-init conformance test-deploy check fresh bench bench-scale install web lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -60,6 +60,11 @@ test-lldp: ## links to switches are found by Debian's lldpd, and a moved cable i
 	$(AS_ROOT)
 	@scripts/install.sh test
 	NETWEFT_LLDP=yes $(BIN)/pytest -q tests/netns/test_lldp.py
+
+test-tables: ## every type of segment by every way in, of which `make test` tries a part; writes docs/layer2.md; some five minutes (root)
+	$(AS_ROOT)
+	@scripts/install.sh test
+	NETWEFT_WRITE_TABLES=1 $(BIN)/pytest -q tests/netns -k l2
 
 test-nova: ## a real Nova beside Netweft: its VMs beside their ports in the dashboard; some five minutes (root)
 	$(AS_ROOT)

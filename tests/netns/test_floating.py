@@ -164,8 +164,8 @@ def test_it_moves_with_its_vm(lab: Lab, stage: Stage, three: Vm) -> None:
     """Under a ping from outside: between nodes that can have it, to one that cannot and back.  Announced, each time."""
     moving = lab.add_vm("hv1", lab.port(stage.one)["network_id"])
     floating = led(lab, stage, moving)
-    gateways, place = gateway_port(lab, stage)["binding:host_id"], "hv1"
     for target in ("hv2", "hv3", "hv1"):
+        before = _places(lab, floating)
         ping = lab.inside_namespace(outside(lab), "ping", floating.address)
         with ping, lab.inside_namespace(outside(lab), "capture") as capture:
             with Cloud(lab.layout) as cloud:
@@ -176,12 +176,16 @@ def test_it_moves_with_its_vm(lab: Lab, stage: Stage, three: Vm) -> None:
             capture.stop()
             heard = [bytes.fromhex(line) for line in capture.finish()]
         print(f"\nto {target}: paused {paused:.0f} ms; {result}")
-        before, place = place, gateways if target == "hv3" else target
-        assert place == before or [frame for frame in heard if is_announcement(frame, floating)], "it is announced"
+        # for a VM on hv3 it is where the gateway is, which on a busy machine may have gone elsewhere meanwhile
+        assert _places(lab, floating) == before or any(is_announcement(one, floating) for one in heard), "announced"
         assert result["lost_span_ms"] <= paused + 1500
         assert answers(lab, floating.address) == [floating.mac]
     lab.remove_vm(vm.records(lab.layout).get(moving.name))
     drop(lab, floating)
+
+
+def _places(lab: Lab, floating: Floating) -> list[str]:
+    return [node for node in ("hv1", "hv2") if answers_on(lab, node, floating)]
 
 
 def is_announcement(frame: bytes, floating: Floating) -> bool:
@@ -311,29 +315,42 @@ class Answering:
 
 
 class Watched:
-    """And what is lost on both ways."""
+    """And what is lost on both ways; beside what the VM loses to a neighbour on the gateway's node, which says how long
+    this machine leaves both nodes without a turn of a processor."""
 
-    def __init__(self, lab: Lab, floating: Floating, vm: Vm, open_: ExitStack) -> None:
+    def __init__(self, lab: Lab, floating: Floating, vm: Vm, neighbour: Vm, open_: ExitStack) -> None:
+        self._beside = open_.enter_context(lab.inside(vm, "ping", address(neighbour)))
         self._answering = Answering(lab, floating, open_)
         into = open_.enter_context(lab.inside_namespace(outside(lab), "ping", floating.address))
         self._pings = [into, open_.enter_context(lab.inside(vm, "ping", BEHIND))]
         time.sleep(0.5)
 
-    def end(self) -> tuple[list[str], int, int]:
-        """The nodes, one after the other; the longest time without an answer, and without a packet, in ms."""
+    def end(self) -> tuple[list[str], float, float]:
+        """The nodes, one after the other; the longest time without an answer, and without a packet, in ms, less than
+        the neighbour's."""
         time.sleep(0.5)
-        lost = results(self._pings)
-        print(lost)
-        return *self._answering.end(), max(one["lost_span_ms"] for one in lost)
+        beside, *lost = results([self._beside, *self._pings])
+        print(f"beside {beside}; {lost}")
+        ground = max(beside["lost_span_ms"], beside["slowest_ms"])
+        who, silent = self._answering.end()
+        return who, silent - ground, max(one["lost_span_ms"] for one in lost) - ground
 
 
 def test_its_node_loses_its_way_outside(lab: Lab, stage: Stage, three: Vm) -> None:
     """By the gateway's node meanwhile, and then by its own again: never by both."""
+    again_if_disturbed(lambda: _cut_off(lab, stage))
+
+
+def _cut_off(lab: Lab, stage: Stage) -> None:
     gateways = gateway_port(lab, stage)["binding:host_id"]
-    its = stage.two if gateways == "hv1" else stage.one
+    its, neighbour = (stage.two, stage.one) if gateways == "hv1" else (stage.one, stage.two)
     floating = led(lab, stage, its)
+    until(lambda: answers_on(lab, its.node, floating), "it is with its VM")
     with ExitStack() as open_:
-        watched = Watched(lab, floating, its, open_)
+        open_.enter_context(undisturbed(lab))
+        open_.callback(drop, lab, floating)
+        assert lab.ping(its, address(neighbour))
+        watched = Watched(lab, floating, its, neighbour, open_)
         with uplink_cut(lab, its.node):
             until(lambda: answers_on(lab, gateways, floating), "the gateway's node has it")
             until(lambda: pings(outside(lab), floating.address, seconds=1), "it is reached there")
@@ -341,13 +358,12 @@ def test_its_node_loses_its_way_outside(lab: Lab, stage: Stage, three: Vm) -> No
             who, _, lost = watched.end()
             assert who == [its.node, gateways]
             assert lost <= MOST_CUT_MS
-            watched = Watched(lab, floating, its, open_)
+            watched = Watched(lab, floating, its, neighbour, open_)
         until(lambda: answers_on(lab, its.node, floating), "it is with its VM again")
         until(lambda: pings(outside(lab), floating.address, seconds=1), "it is reached there")
         who, silent, lost = watched.end()
         assert who == [gateways, its.node]
         assert max(silent, lost) <= MOST_SILENT_MS
-    drop(lab, floating)
 
 
 def test_with_a_node_that_is_dead_nobody_has_what_its_vms_had(lab: Lab, stage: Stage, three: Vm) -> None:

@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Struct
 
 from netweft.lab import fabric, hypervisor, ovn, processes, supervisor, this_machine
-from netweft.lab.cloud import Cloud, credentials
-from netweft.lab.commands import clean_environment, listens, run
+from netweft.lab.cloud import Cloud
+from netweft.lab.commands import listens
 from netweft.lab.layout import FabricLayout, LabError, Layout, NodeLayout
 from netweft.lab.supervisor import Command
 
@@ -86,7 +86,7 @@ def _up(layout: Layout, plan: Plan, hypervisors: list[NodeLayout]) -> None:
         _wait(lambda: ovn.are_there(layout), "OVN's databases to answer")
         _declare(layout, ovn.northd(layout), *map(ovn.controller, of_ovn))
     with_agents = hypervisors[len(of_ovn) :]
-    _for_each(with_agents, _enrol)
+    _enrol(layout, with_agents)
     _declare(layout, *map(hypervisor.agent, with_agents))
     supervisor.reload(layout)
     names = {node.name for node in hypervisors}
@@ -148,13 +148,13 @@ def node_of(layout: Layout, name: str) -> NodeLayout:
     return plan.node(layout, int(name.removeprefix("hv")))
 
 
-def _enrol(node: NodeLayout) -> None:
-    """As an operator lets a hypervisor in."""
-    environment = clean_environment() | credentials(node.layout)
-    token = run(str(hypervisor.NETWEFT), "node", "add", node.name, env=environment)
-    path = node.folder / "node.token"
-    path.touch(mode=0o600)
-    path.write_text(token)
+def _enrol(layout: Layout, nodes: Iterable[NodeLayout]) -> None:
+    """As an operator lets hypervisors in."""
+    with Cloud(layout) as cloud:
+        for node in nodes:
+            path = node.folder / "node.token"
+            path.touch(mode=0o600)
+            path.write_text(cloud.admit(node.name))
 
 
 def _declare(layout: Layout, *commands: Command) -> None:

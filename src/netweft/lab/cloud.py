@@ -154,6 +154,13 @@ class Cloud:
         base = self._network_url.removesuffix("/v2.0")
         self._send("PUT", f"{base}/netweft/v1/metadata/{port_id}", {"metadata": given})
 
+    def admit(self, node: str) -> str:
+        """A hypervisor; its token."""
+        base = self._network_url.removesuffix("/v2.0")
+        response = self._send("POST", f"{base}/netweft/v1/nodes", {"node": {"name": node}})
+        token: str = response.json()["node"]["token"]
+        return token
+
     def bind_ahead(self, port_id: str, host: str) -> None:
         """A second binding, which is not active."""
         self._send("POST", f"{self._network_url}/ports/{port_id}/bindings", {"binding": {"host": host}})

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import psycopg
@@ -25,6 +25,7 @@ class Somebody:
 
     def __init__(self, region: "Region", token: str, project: str) -> None:
         self._region = region
+        self.token = token
         self._headers = {"X-Auth-Token": token}
         self._turn = 0
         self.project = project
@@ -59,6 +60,17 @@ class Somebody:
         return network["id"], subnet["id"]
 
 
+class Known(NamedTuple):
+    """Tokens, and the member's role in the paths of projects."""
+
+    admin: str
+    member: str
+    role: str
+
+
+_known: dict[str, Known] = {}  # by the first server's address
+
+
 class Region:
     servers: list[Server]
     http: httpx.AsyncClient
@@ -71,29 +83,39 @@ class Region:
 
     async def __aenter__(self) -> "Region":
         self.http = httpx.AsyncClient(timeout=60)
-        self.admin = Somebody(self, self.servers[0].token(), "")
+        url = self.servers[0].url
+        if url not in _known:
+            self.admin = Somebody(self, self.servers[0].token(), "")
+            _known[url] = await self._logged_in()
+        self._who = _known[url]
+        self.admin = Somebody(self, self._who.admin, "")
         self.red, self.blue = await self.newcomer(), await self.newcomer()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.http.aclose()
 
-    async def newcomer(self) -> Somebody:
-        """A member of a new project."""
+    async def _logged_in(self) -> "Known":
         name, password = f"n{number()}", "correct horse"
-        project = (await self.admin("POST", "/identity/v3/projects", {"project": {"name": name}})).json()["project"]
         user = {"name": name, "password": password}
         made = (await self.admin("POST", "/identity/v3/users", {"user": user})).json()["user"]
         role = (await self.admin("GET", "/identity/v3/roles?name=member")).json()["roles"][0]
-        granted = f"/identity/v3/projects/{project['id']}/users/{made['id']}/roles/{role['id']}"
-        assert (await self.admin("PUT", granted)).status_code == 204
         part = {"user": {"id": made["id"], "password": password}}
-        auth = {
-            "identity": {"methods": ["password"], "password": part},
-            "scope": {"project": {"id": project["id"]}},
-        }
+        token = await self._token({"identity": {"methods": ["password"], "password": part}})
+        return Known(self.admin.token, token, f"users/{made['id']}/roles/{role['id']}")
+
+    async def newcomer(self) -> Somebody:
+        """A member of a new project: somebody who has logged in before, since a password costs a moment, on purpose."""
+        body = {"project": {"name": f"p{number()}"}}
+        project = (await self.admin("POST", "/identity/v3/projects", body)).json()["project"]["id"]
+        assert (await self.admin("PUT", f"/identity/v3/projects/{project}/{self._who.role}")).status_code == 204
+        by = {"methods": ["token"], "token": {"id": self._who.member}}
+        return Somebody(self, await self._token({"identity": by, "scope": {"project": {"id": project}}}), project)
+
+    async def _token(self, auth: dict[str, Any]) -> str:
         answer = await self.http.post(f"{self.servers[0].url}/identity/v3/auth/tokens", json={"auth": auth})
-        return Somebody(self, answer.headers["X-Subject-Token"], project["id"])
+        assert answer.status_code == 201, answer.text
+        return str(answer.headers["X-Subject-Token"])
 
 
 async def together(*requests: Any) -> list[int]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.examples import examples
 
 from netweft.control.l2 import binding
 from netweft.model import NodeFacts
@@ -13,7 +14,7 @@ from netweft.store import Store
 from .region import Region, together
 
 pytestmark = pytest.mark.postgres
-ROUNDS = 6
+ROUNDS = examples(3)
 HOSTS = ("hv1", "hv2", "hv3")
 
 

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
+from tests.examples import examples
 
 from .region import Region, together
 
 pytestmark = pytest.mark.postgres
-ROUNDS = 8
+ROUNDS = examples(4)
 
 
 async def _made(region: Region, member: str, **values: Any) -> str:

@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
+from tests.examples import examples
 
 from .region import Region, Somebody, together
 from .test_races_floating_ips import Place, _lead, _made, _make, _place
 
 pytestmark = pytest.mark.postgres
-ROUNDS = 4
+ROUNDS = examples(2)
 
 
 async def _inside(who: Somebody, port: str) -> dict[str, Any]:

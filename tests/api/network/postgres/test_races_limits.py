@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
+from tests.examples import examples
 
 from .region import Region, number, together
 
 pytestmark = pytest.mark.postgres
-ROUNDS = 6
+ROUNDS = examples(3)
 
 
 async def _external(region: Region) -> str:

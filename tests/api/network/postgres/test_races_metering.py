@@ -1,11 +1,12 @@
 """Metering on two servers: rules do not overlap, and a label goes with all of its rules."""
 
 import pytest
+from tests.examples import examples
 
 from .region import Region, together
 
 pytestmark = pytest.mark.postgres
-ROUNDS = 8
+ROUNDS = examples(4)
 RULES = "/metering/metering-label-rules"
 
 

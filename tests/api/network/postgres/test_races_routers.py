@@ -6,11 +6,12 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+from tests.examples import examples
 
 from .region import Region, Somebody, number, together
 
 pytestmark = pytest.mark.postgres
-ROUNDS = 5
+ROUNDS = examples(3)
 
 
 async def _unlimited(region: Region, who: Somebody) -> Somebody:

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
+from tests.examples import examples
 
 from .region import Region, Somebody, together
 
 pytestmark = pytest.mark.postgres
-ROUNDS = 8
+ROUNDS = examples(4)
 FOUR = "ipv4_address_scope"
 
 
