@@ -4,7 +4,7 @@
 everything else, and who has nothing left helps the others.  A file stays together, since its tests share a lab or a
 server; the longest begin.  Who has a lab goes on with files that want one of its plan, which it keeps for them.
 A worker that begins with labs has collected no more than it may be given (`tests/collecting.py`).  See
-docs/decisions/0310-labs-side-by-side.md, 0538 and 0645.
+docs/decisions/0310-labs-side-by-side.md, 0538 and 0680.
 """
 
 import ast

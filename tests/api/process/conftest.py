@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0  # of a machine on which forty others wait for a turn, Python alone takes one of three
 
 
 HERE = Path(__file__).parent

@@ -95,22 +95,37 @@ class Region:
     async def __aexit__(self, *_: object) -> None:
         await self.http.aclose()
 
-    async def _logged_in(self) -> "Known":
-        name, password = f"n{number()}", "correct horse"
-        user = {"name": name, "password": password}
-        made = (await self.admin("POST", "/identity/v3/users", {"user": user})).json()["user"]
-        role = (await self.admin("GET", "/identity/v3/roles?name=member")).json()["roles"][0]
-        part = {"user": {"id": made["id"], "password": password}}
-        token = await self._token({"identity": {"methods": ["password"], "password": part}})
-        return Known(self.admin.token, token, f"users/{made['id']}/roles/{role['id']}")
-
     async def newcomer(self) -> Somebody:
         """A member of a new project: somebody who has logged in before, since a password costs a moment, on purpose."""
-        body = {"project": {"name": f"p{number()}"}}
-        project = (await self.admin("POST", "/identity/v3/projects", body)).json()["project"]["id"]
-        assert (await self.admin("PUT", f"/identity/v3/projects/{project}/{self._who.role}")).status_code == 204
+        project = await self._project(self._who.role)
         by = {"methods": ["token"], "token": {"id": self._who.member}}
         return Somebody(self, await self._token({"identity": by, "scope": {"project": {"id": project}}}), project)
+
+    async def stranger(self) -> tuple[Somebody, str]:
+        """A member of a new project who is nobody else; and the user's id."""
+        user, by, role = await self._user()
+        project = await self._project(role)
+        token = await self._token({"identity": by, "scope": {"project": {"id": project}}})
+        return Somebody(self, token, project), user
+
+    async def _logged_in(self) -> "Known":
+        _, by, role = await self._user()
+        return Known(self.admin.token, await self._token({"identity": by}), role)
+
+    async def _user(self) -> tuple[str, dict[str, Any], str]:
+        """The id, how the user logs in, and the member's role in the paths of projects."""
+        password = "correct horse"
+        body = {"user": {"name": f"n{number()}", "password": password}}
+        user = (await self.admin("POST", "/identity/v3/users", body)).json()["user"]["id"]
+        role = (await self.admin("GET", "/identity/v3/roles?name=member")).json()["roles"][0]["id"]
+        by = {"methods": ["password"], "password": {"user": {"id": user, "password": password}}}
+        return user, by, f"users/{user}/roles/{role}"
+
+    async def _project(self, role: str) -> str:
+        body = {"project": {"name": f"p{number()}"}}
+        project: str = (await self.admin("POST", "/identity/v3/projects", body)).json()["project"]["id"]
+        assert (await self.admin("PUT", f"/identity/v3/projects/{project}/{role}")).status_code == 204
+        return project
 
     async def _token(self, auth: dict[str, Any]) -> str:
         answer = await self.http.post(f"{self.servers[0].url}/identity/v3/auth/tokens", json={"auth": auth})

@@ -394,9 +394,7 @@ async def test_identitys_objects_go_while_they_are_named(region: Region) -> None
 
 async def test_a_user_goes_while_an_application_credential_is_made(region: Region) -> None:
     for _ in range(ROUNDS):
-        new = await region.newcomer()
-        users = (await region.admin("GET", "/identity/v3/users")).json()["users"]
-        user = max(users, key=lambda one: int(one["name"][1:]) if one["name"][1:].isdigit() else -1)["id"]
+        new, user = await region.stranger()
         path = f"/identity/v3/users/{user}"
         body = {"application_credential": {"name": "a"}}
         codes = await together(
