@@ -18,7 +18,7 @@ OPEN_FILES_FEW = known(
 CLOCK_NOT_KEPT = known("clock-not-kept", "Nothing keeps the clock right.", "apt-get install systemd-timesyncd")
 CLOCK_WRONG = known(
     "clock-differs",
-    "This host's clock is not the server's: what is told about times, and tokens' ends, will puzzle.",
+    "This host's clock is not the server's: times in answers and the expiry of tokens will be wrong.",
     "apt-get install systemd-timesyncd  # on both",
 )
 FOLDER_UNUSABLE = Code("folder-unusable", "A folder that is written to cannot be.", "install -d -m 0700 {path}")

@@ -70,7 +70,7 @@ LAG_SECONDS: Final = Metric(
 NODE_ALIVE: Final = Metric(
     "netweft_server_node_alive",
     "gauge",
-    "1: any server has heard of the node within agent_down_seconds; by the database, so the same at each server",
+    "1: the node has reported to any server within agent_down_seconds; by the database, so the same at each server",
     ("node",),
 )
 CHECKS: Final = Metric(
@@ -99,7 +99,7 @@ SERVER: Final = (
 
 SESSION: Final = Metric("netweft_agent_feed_session", "gauge", "1: the agent has its session with a server")
 VIEW_REVISION: Final = Metric(
-    "netweft_agent_view_revision", "gauge", "The newest revision that the agent was sent; what concerns others is not"
+    "netweft_agent_view_revision", "gauge", "The newest revision that the agent has received; changes that concern other nodes alone are not sent"
 )
 IN_PLACE: Final = Metric(
     "netweft_agent_in_place", "gauge", "1: all that this node should have is there, and nothing is in error"
@@ -113,8 +113,8 @@ PORTS: Final = Metric(
 WIRING_SECONDS: Final = Metric(
     "netweft_agent_wiring_seconds",
     "histogram",
-    "Until a port is ACTIVE, as the agent tells the server: since it was seen `plugged` in, and since the agent was "
-    "told that it is `bound` to this node",
+    "Until a port is ACTIVE, as the agent reports it: since it was seen `plugged` in, and since the agent was "
+    "notified that it is `bound` to this node",
     ("since",),
     _WIRING,
 )
@@ -143,20 +143,20 @@ DROPPED: Final = Metric(
 HANDED_UP: Final = Metric(
     "netweft_agent_handed_up_total",
     "counter",
-    "Packets that flows handed up to the agent, by what they ask",
+    "Packets that flows sent to the agent (packet-in), by what they ask for",
     ("asked",),
 )
 ANSWERS: Final = Metric(
-    "netweft_agent_answers_total", "counter", "Packets that the agent sent in answer to these", ("asked",)
+    "netweft_agent_answers_total", "counter", "Packets that the agent sent in answer to these (packet-out)", ("asked",)
 )
 UNHEARD: Final = Metric(
     "netweft_agent_unheard_total",
     "counter",
-    "Of these, not heard: `too much` came from one port or router, or answering `failed`",
+    "Of these, not answered: `too much` came from one port or router (its limit), or answering `failed`",
     ("asked", "why"),
 )
 METADATA_ANSWERS: Final = Metric(
-    "netweft_agent_metadata_answers_total", "counter", "What VMs were answered by the metadata service", ("status",)
+    "netweft_agent_metadata_answers_total", "counter", "Answers of the metadata service to VMs", ("status",)
 )
 METADATA_CONNECTIONS: Final = Metric(
     "netweft_agent_metadata_connections", "gauge", "Open connections of VMs to the metadata service"

@@ -119,7 +119,7 @@ ASYMMETRIC = Code(
 )
 TOO_LARGE = Code(
     "larger-than-mtu",
-    "The packet is larger than the MTU of a network on the way: the sender is told so, and has to send smaller ones.",
+    "The packet is larger than the MTU of a network on the way: the sender gets an ICMP error, and has to send smaller ones.",
     "openstack network set --mtu {mtu} {id}",
 )
 
