@@ -104,7 +104,7 @@ class Answers:
         return whose, self._by_reason.get(whose.reason) if whose and whose.reason else None
 
     def is_deaf(self, asked: Asked, object_id: str) -> bool:
-        """Whether some of this kind, of this object's flows, is not heard at the moment: there is too much of it."""
+        """Whether some of this kind, of this object's flows, is ignored at the moment: there is too much of it."""
         late = asyncio.get_running_loop().time() - self._counted_since > PERIOD
         return not late and self._counts["", f"{object_bits(object_id):010x}", asked] > MANY_FROM_OUTSIDE
 

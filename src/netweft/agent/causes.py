@@ -1,7 +1,7 @@
 """Why the agent does what it does: the requests that it works for, for its log, and their spans.
 
     from when a change came until all of it is in place      `apply on node`, with a span for each turn that it took
-    from when a port came until it is told to be ACTIVE      `wire port`; how long nobody plugs it in is part of it,
+    from when a port came until it is reported ACTIVE        `wire port`; how long nobody plugs it in is part of it,
                                                              and the turn after that
 
 Knows no flow and no row.  What nobody traces costs a look at an empty list.

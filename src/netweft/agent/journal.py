@@ -1,4 +1,4 @@
-"""What was told since the view was last written down, appended before anything is done about it.
+"""What the feed has sent since the view was last written down, appended before anything is done about it.
 
 The agent after one that was killed so starts from all that was told: what was forbidden in the last second stays
 forbidden, also while no server answers.  It is to outlive the agent, not the machine, whose tables end with it: so

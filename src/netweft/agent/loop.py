@@ -97,7 +97,7 @@ class Agent(Parts):
             tasks.create_task(self._turns())
 
     async def _follow(self) -> None:
-        """Follows the feed once what is on disk has been rendered: else nobody is told of what has ended since then,
+        """Follows the feed once what is on disk has been rendered: else nobody is notified of what has ended since,
         a router that was advertised for one.  Not long where no Open vSwitch is there."""
         if self.desired.view.revision:
             with contextlib.suppress(TimeoutError):
@@ -138,7 +138,7 @@ class Agent(Parts):
             self.counting.begin_session()
             self.request_errors.begin_session()
             self.health.begin_session()
-            self.wake()  # it can be told what waits for that
+            self.wake()  # what waits for that can be sent
 
     # the loop
 

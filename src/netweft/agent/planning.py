@@ -20,7 +20,7 @@ async def planned(agent: "Agent") -> Plan:
     if not agent.ovs.connection or away:
         raise NotKnown(f"not connected: {', '.join(away) if agent.ovs.connection else 'ovsdb-server'}")
     if not agent.desired.complete:
-        raise NotKnown("not told yet what this node should have")
+        raise NotKnown("no view yet of what this node should have")
     steps = [
         *agent.links.plan(),
         *agent.shaping.plan(),

@@ -1,5 +1,5 @@
-"""Flows that a bridge refuses, told of the object whose they are: of a port, of the ports of a network; the rest is the
-node's.  What is to change of that object stays as it was on that bridge; everybody else is served.  It is tried again.
+"""Flows that a bridge refuses, reported on the object whose they are: of a port, of the ports of a network; the rest is
+the node's.  What is to change of that object stays as it was on that bridge; everybody else is served.  It is retried.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What the server is told of this node's ports: each status once, when it is true and not before."""
+"""What is reported to the server of this node's ports: each status once, when it is true and not before."""
 
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -24,8 +24,8 @@ class Reporter:
         self._unplugged: dict[str, str] = {}
 
     def left(self, port_ids: Iterable[str], plugged: Collection[str] = ()) -> None:
-        """These are not the node's any more: the server hears which of them are not plugged in, also of one that is
-        plugged in anew before it is told.  plugged: see `tell`."""
+        """These are not the node's any more: the server is notified which of them are not plugged in, also of one
+        that is plugged in anew before it is told.  plugged: see `tell`."""
         for port_id in port_ids:
             self._left.add(port_id)
             if port_id in self._delta.desired or port_id in plugged:
@@ -100,7 +100,7 @@ class Reporter:
         status = PortStatus(port_id, PortState.ERROR, problem) if blocked else wanted
         plugging = self._unplugged.get(port_id, "")
         said = replace(status, anew=bool(plugging), plugging=plugging)
-        if port_id in view.ports:  # said once: the node may have lost it already, and not heard so
+        if port_id in view.ports:  # reported once: the node may have lost it already, and not know it yet
             self._unplugged.pop(port_id, None)
         else:
             status = said

@@ -121,7 +121,7 @@ class FeedClient:
         self._awake.set()
 
     def tell_has_alone(self, floating_ip: str, led: int) -> None:
-        """That nobody else answers for it; led: which time that it was led somewhere."""
+        """That nobody else answers for it; led: which association of it this is."""
         self._unsent.floating_ips[floating_ip] = led
         self._awake.set()
 
@@ -256,7 +256,7 @@ def changes_by(view: NodeView, message: wire.Snapshot | wire.Delta, *, subscribe
 
 
 class _Unsent:
-    """What the server was not told yet."""
+    """What has not been reported to the server yet."""
 
     def __init__(self) -> None:
         self.ports: dict[str, PortStatus] = {}

@@ -180,7 +180,7 @@ def resources(
     store: Store, settings: ServerSettings, firewalls_changed: Callable[[], None] | None = None
 ) -> list[Resource]:
     """All that there are.  A new plain one is one more line here.
-    firewalls_changed: hears that it is time to ask nodes for what is pending."""
+    firewalls_changed: called when it is time to ask nodes for what is pending."""
     subnets, groups = Subnets(), SecurityGroups()
     ports = Ports(settings, groups)
     types = segment_types()

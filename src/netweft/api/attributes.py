@@ -62,7 +62,7 @@ class Resource:
     prefix: what stands before that in paths.
     present: adds what is not kept with the object but belongs to it in an answer.
     before_list: makes what must be there when somebody looks, with these filters; a use case.
-    after: who hears, in any thread, that one may have been changed, once it is.
+    after: called, in any thread, when one may have been changed, once it is.
     refuse: raises for what only some may do to an object, though the rules let them: given the object, if there is one
         yet, and what is asked for, if it is not to go.
     refuse_delete: raises for what only an admin may delete, once nothing else is in the way.

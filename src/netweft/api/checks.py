@@ -164,7 +164,7 @@ def cidr(value: Any) -> str:
 
 
 def route_cidr(value: Any) -> str:
-    """Where a route leads: what has host bits is taken for a mistake."""
+    """A route's destination: what has host bits is taken for a mistake."""
     network = ipaddress.ip_network(cidr(value))
     if ipaddress.ip_address(value.partition("/")[0]) != network.network_address:
         raise Invalid(f"'{value}' is not a valid CIDR")

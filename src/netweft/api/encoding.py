@@ -66,7 +66,7 @@ def seconds_of(moment: datetime) -> float | None:
 
 
 def told(answer: Any) -> msgspec.Raw:
-    """The answer as it will be sent; called within its transaction: what cannot be told is not done (decision 0261)."""
+    """The answer as it will be sent; called within its transaction: without it nothing is done (decision 0261)."""
     return msgspec.Raw(encode(answer))
 
 

@@ -108,7 +108,7 @@ async def _authenticated(request: Request, authenticate: Authenticate) -> Contex
 
 
 def _allowed(context: Context, port: Object | None, port_id: str) -> Object:
-    """Whoever may not hears no more than that there is no such port."""
+    """Whoever may not gets the answer for a port that does not exist."""
     mine = port is not None and "member" in context.roles and port["project_id"] == context.project_id
     if port is None or not (context.is_admin or mine):
         raise HTTPException(404, f"Port {port_id} could not be found.")

@@ -208,7 +208,7 @@ def _look_up(tx: ReadTransaction, kind: str, ids: Iterable[Any]) -> dict[str, Ob
 
 
 def _check_shareable(tx: ReadTransaction, relations: Relations, context: Context, type: str, id: str) -> None:
-    """Only the owner of an object may share it; others are told so, if they see it."""
+    """Only the owner of an object may share it; others who see it get a 403."""
     kind = rbac.KINDS[type]
     found = tx.get(kind, id)
     if found is not None and found["project_id"] == context.project_id:

@@ -192,7 +192,7 @@ class Service:
             return unchanged.answer
 
     def _is_as_it_was(self, tx: WriteTransaction, before: Object, after: Object) -> bool:
-        """But for a new revision, which is then none: the transaction goes, and nobody hears of it."""
+        """But for a new revision, which is then none: the transaction is rolled back, and nobody is notified."""
         if not tx.has_changed_only(self._resource.collection, before["id"]):
             return False
         return all(after[name] == before.get(name, after) for name in after if name not in _OF_A_REVISION)

@@ -24,7 +24,7 @@ def start_by(file: Path) -> None:
 
 
 def start(settings: "AgentSettings") -> None:
-    """Until it is told to end.  Raises CommandError."""
+    """Until it gets SIGTERM or SIGINT.  Raises CommandError."""
     with loading(UNUSED):
         from netweft.agent.main import AgentError, run
 

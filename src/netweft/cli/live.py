@@ -1,4 +1,4 @@
-"""`netweft trace --live`: what is asked for, what is told of the packet that came, and its file."""
+"""`netweft trace --live`: its options, what is shown of the packet that came, and its file."""
 
 import base64
 import struct

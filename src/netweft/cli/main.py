@@ -1,6 +1,6 @@
 """The `netweft` command: where errors become text, and no traceback is printed but with NETWEFT_DEBUG=1.
 
-An agent that a service manager starts is told nothing but where its file is, and does not wait for the library that
+An agent that a service manager starts has no option but its file, and does not wait for the library that
 reads command lines.
 """
 

@@ -1,4 +1,4 @@
-"""The network that a project gets when it has none and asks for any, and the router that leads from it to the external
+"""The network that a project gets when it has none and asks for any, and the router between it and the external
 network: whose they are, and what it takes to make them (decision 0284).
 """
 
@@ -42,7 +42,7 @@ def keep(tx: WriteTransaction, project_id: str, network: Object) -> None:
 def connect(
     tx: WriteTransaction, interfaces: Interfaces, project_id: str, router: Object, subnets: Sequence[Object]
 ) -> None:
-    """This router leads outside from these subnets, and is the topology's until it goes."""
+    """This router is the way outside of these subnets, and is the topology's until it goes."""
     tx.claim("routers", router["id"], [Claim(_ROUTERS, project_id)])
     for subnet in subnets:
         held = tx.lock("routers", router["id"]) or router

@@ -33,7 +33,7 @@ class Conflict(Refused):
 
 
 class UsedBy(Conflict):
-    """It names who uses it, and whoever may not see that one is told `unseen` instead."""
+    """It names who uses it, and whoever may not see that one gets `unseen` instead."""
 
     unseen: ClassVar[str]
 

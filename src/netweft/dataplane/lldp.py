@@ -1,4 +1,4 @@
-"""What Debian's `lldpd` has heard on this host's NICs (IEEE 802.1AB): which port of which switch each leads to."""
+"""What Debian's `lldpd` has learned on this host's NICs (IEEE 802.1AB): to which port of which switch each is wired."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ class Heard(NamedTuple):
 
 
 async def ask(socket: str) -> dict[str, Heard]:
-    """NIC -> what was heard there.  A NIC that hears several hears a hub: it is left out.  Raises LldpError."""
+    """NIC -> what was learned there.  A NIC with several neighbours is on a hub: it is left out.  Raises LldpError."""
     try:
         process = await asyncio.create_subprocess_exec(
             *(PROGRAM, "-u", socket, "-f", "json0", "show", "neighbors"),

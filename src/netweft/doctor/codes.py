@@ -95,7 +95,7 @@ BRIDGE_MISSING = Code(
 )
 BRIDGE_NO_NIC = known(
     "bridge-without-nic",
-    "A bridge of bridge_mappings has no NIC in it: it leads nowhere.",
+    "A bridge of bridge_mappings has no NIC in it: it is wired to nothing.",
     "ovs-vsctl add-port {bridge} NIC  # the NIC that is wired to {network}",
 )
 TUNNEL_UNSET = known(

@@ -101,7 +101,7 @@ def _open_files(role: str) -> int:
 
 
 def _clock_kept() -> bool | None:
-    """As the kernel was told by whoever keeps it."""
+    """As the kernel was configured."""
     try:
         state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512))
     except (OSError, AttributeError):

@@ -1,4 +1,4 @@
-"""Why nodes are told something: from the change log to the messages, and the spans of that way.
+"""Why a node is sent something: from the change log to the messages, and the spans of that way.
 
 A request's change is a span of the feed; each node that it is sent to has a span below it, which ends when the message
 is with the node's connection.  What reaches a node together has all its causes in one message.
@@ -44,7 +44,7 @@ class Causes:
                 self._ids[change.request or "", change.span or "", change.revision].add(change.id)
 
     def deliveries(self, updates: Mapping[str, Update]) -> dict[str, list[Delivery]]:
-        """By node: why it is told this."""
+        """By node: why it is sent this."""
         by_node: dict[str, list[Delivery]] = {}
         if not self._ids:
             return by_node

@@ -148,7 +148,7 @@ class Mechanisms:
             self._start(mechanisms)
 
     def _hear(self) -> Sequence[tuple[str, Neighbour]]:
-        """What hosts have heard by LLDP, where a switch asks for it.  Read whole each time: a row for each agent."""
+        """What hosts have learned by LLDP, where a switch asks for it.  Read whole each time: a row for each agent."""
         if self._asked_of != self._stamp:
             with suppress(SettingsError):
                 self._hears, self._asked_of = hears_lldp(self._settings), self._stamp

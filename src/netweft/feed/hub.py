@@ -112,7 +112,7 @@ class Hub:
         return [node for node in self._interest.followers(topic) if self.is_here(node)]
 
     async def tells(self, node: str, rows: Iterable[RowKey]) -> set[RowKey]:
-        """Those of these that the node is told of.  Waits until its view has been read."""
+        """Those of these that the node is sent.  Waits until its view has been read."""
         while True:
             async with self._stepping:
                 if node not in self._joining:

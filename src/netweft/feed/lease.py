@@ -60,7 +60,7 @@ class Lease:
 
     @asynccontextmanager
     async def kept(self, in_thread: InThread) -> AsyncIterator[None]:
-        """Prolonged while the block lasts, then let go.  Lost, whoever writes next hears of it (NotHeld)."""
+        """Prolonged while the block lasts, then let go.  Lost, whoever writes next gets NotHeld."""
         keeper = asyncio.create_task(self._prolong(in_thread))
         try:
             yield

@@ -1,7 +1,7 @@
 """Runs mechanisms (`plugins.mechanisms`): each in one server of many at a time, each by itself.
 
     lease ─▶ what changed concerns it ─▶ desired ─┐
-                     read (now and then) ─▶ there ─┴▶ delta ─▶ begun ─▶ apply ─▶ made, what failed told to its ports
+                     read (now and then) ─▶ there ─┴▶ delta ─▶ begun ─▶ apply ─▶ made, what failed reported on its ports
 
 Level-triggered.  What a device has is read, so nothing depends on what was thought to be there: a switch that was
 wiped, or changed by hand, is put right.  What is *ours* there is in the database: written before it is applied, so that
@@ -98,7 +98,7 @@ class Run:
         dynamic: DynamicSegments | None = None,
         asking: Asking | None = None,
     ) -> None:
-        """dynamic: for who leads VLANs of racks into tunnels.  asking: for who asks members of balancers."""
+        """dynamic: for mechanisms that map VLANs of racks to tunnels.  asking: for those that probe members."""
         self.mechanism = mechanism
         self._store, self._region, self._name = store, region, mechanism.name
         self._lease = lease.Lease(store, self._name)

@@ -56,7 +56,7 @@ from netweft.model.router import ADDRESS_MAC, GATEWAY_OWNER, INTERFACE_OWNER
 
 
 class Way(Enum):
-    """Nothing to tell a node: the row only leads further."""
+    """Nothing to send to a node: the row only refers to others."""
 
     WAY = "way"
 
@@ -145,7 +145,7 @@ def gateway(row: Row) -> Way | None:
 
 
 def floating_ip(row: Row) -> FloatingIp | None:
-    """None for one that leads nowhere."""
+    """None for one that is associated with no port."""
     if not row.get("router_id"):
         return None
     kept = {name: row.get(name) or "" for name in ("fixed_ip_address", "port_id", ADDRESS_MAC)}

@@ -92,7 +92,7 @@ class Outbox:
 
     @property
     def newest(self) -> int | None:
-        """The revision that the node has once it has been told all that waits; None: that is not known yet."""
+        """The revision that the node has once all that waits has been sent; None: that is not known yet."""
         if self._pending is None:
             return None
         return self._revision if self._pending or self._whole else self._told

@@ -22,7 +22,7 @@ _LINKED_TO: Mapping[str, str] = {FLOATING_ON: "networks", BEHIND: "routers"}
 
 
 class StoreReader:
-    """A security group comes with its rules: whoever writes a rule writes its group too, so the feed hears of it."""
+    """A security group comes with its rules: whoever writes a rule writes its group too, so the feed sees it."""
 
     def __init__(self, tx: ReadTransaction) -> None:
         self._tx = tx

@@ -51,7 +51,7 @@ WIRE_RULES: Final = tuple(
     for rule in RULES
     if rule.topic in _TOPICS and rule.kind in _KINDS and rule.gives != objects.peer
 )
-# what a VTEP is told: as a node it would be, of what is behind it
+# what a VTEP is sent: what a node with these ports would be
 NEIGHBOURLY_RULES: Final = (
     *(
         _lean(rule, _NEIGHBOURLY_TOPICS)

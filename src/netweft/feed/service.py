@@ -129,7 +129,7 @@ class Feed:
 
     async def _heartbeat(self) -> None:
         """One transaction for all nodes, and none of it in the change log.  At once when the machine's clock was set:
-        by the new time nobody has been heard of."""
+        by the new time nobody has reported."""
         while True:
             await _until_clock_jumps(HEARTBEAT_SECONDS)
             if nodes := self._hub.here():

@@ -172,7 +172,7 @@ class Session:
                 await asyncio.sleep(owed - clock() - 1.0)
 
     async def _store_facts(self, facts: NodeFacts) -> None:
-        """Other nodes are told of the tunnel's address: it has to be one."""
+        """The tunnel's address is sent to other nodes: it has to be one."""
         if facts.tunnel_ip:
             try:
                 ip_address(facts.tunnel_ip)
@@ -213,7 +213,7 @@ class Session:
                 raise _Refusal("what was said of members could not be stored", retry=True)
 
     async def _of_its_own(self, counted: Iterable[Counted]) -> list[Counted]:
-        """Of balancers, what the node is told of: it may have clients of these.  What else is its own is known from
+        """Of balancers that are sent to the node: it may have clients of these.  What else is its own is known from
         the rows (`control.l3.counters`)."""
         found = list(counted)
         asked: set[RowKey] = {(BALANCED[one.kind], one.id) for one in found if one.kind in BALANCED}

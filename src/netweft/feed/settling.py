@@ -185,7 +185,7 @@ class Settling:
             log.warning("a node has not got a change in place", of=self._what.topic, node=node)
 
     def _changed(self, id: str, before: Iterable[str]) -> tuple[int | None, int]:
-        """Its change that is under way, and by which revision nodes have been told of it."""
+        """Its change that is under way, and by which revision nodes have been sent it."""
         with self._store.read() as tx:
             change = self._what.change(tx, id)
             rows = [(self._what.kind, id), *(("ports", port) for port in before)]

@@ -85,7 +85,7 @@ class Writer:
             await self._write(partial(_taken_over, host=node, port_id=id))
 
     async def floating_ips(self, node: str, alone: Iterable[HasAlone]) -> None:
-        """What could not be written is asked for once more when it is led elsewhere."""
+        """What could not be written is requested once more when it is associated with another port."""
         for one in alone:
             await self._write(partial(associations.has_alone, host=node, id=one.id, led=one.led))
 

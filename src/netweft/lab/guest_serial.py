@@ -17,7 +17,7 @@ from netweft.lab.layout import LabError
 READY = "netweft: this machine is ready"
 TAKEN_WITHIN = 120.0  # a machine under emulation, on a busy host
 # the port is open before anybody is told of it: when a kernel opens it, what has come until then is lost, and of a
-# command without its first letters nothing would be heard again
+# command without its first letters there would be no answer
 # a shell that reads loses what it has read of a line when a child of its own ends: so commands are no children of the
 # shell that reads them, and that is not the first process, whose children all orphans become
 LISTENER = f"""\

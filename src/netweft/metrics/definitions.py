@@ -99,7 +99,9 @@ SERVER: Final = (
 
 SESSION: Final = Metric("netweft_agent_feed_session", "gauge", "1: the agent has its session with a server")
 VIEW_REVISION: Final = Metric(
-    "netweft_agent_view_revision", "gauge", "The newest revision that the agent has received; changes that concern other nodes alone are not sent"
+    "netweft_agent_view_revision",
+    "gauge",
+    "The newest revision that the agent has received; others' changes are not sent",
 )
 IN_PLACE: Final = Metric(
     "netweft_agent_in_place", "gauge", "1: all that this node should have is there, and nothing is in error"

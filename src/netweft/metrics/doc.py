@@ -38,7 +38,7 @@ TAIL = """\
 
 - **Which** port, network or router: `netweft agent show` and the API do.  Which node has a router's gateway is in the
   API, too; here each node says how many it has.
-- Bound to ACTIVE is measured on the node, from when the agent is notified; the request and the feed's way come before it
+- Bound to ACTIVE is measured on the node, from when the agent is notified; the request and the feed come before it
   (`netweft_server_request_seconds`, `netweft_server_feed_lag_seconds`).
 - A node's lag is what was not sent to it; what was sent and not read waits in TCP, and then the next change waits here.
 - Packets that a meter dropped (QoS, limits of what is handed up), or the connection tracker, end in no flow.

@@ -19,7 +19,7 @@ class Node(Struct, frozen=True, kw_only=True, tag="node", omit_defaults=True):
 
 
 class Neighbour(Struct, frozen=True):
-    """What a NIC is plugged into, as heard by LLDP: a switch by its chassis id and system name, and its port."""
+    """What a NIC is plugged into, as learned by LLDP: a switch by its chassis id and system name, and its port."""
 
     interface: str
     switch_id: str
@@ -40,7 +40,7 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     floating_ips: the physical networks, wired, on which it has those of its VMs itself.
     availability_zone: in which the node's gateways are.
     proxies: whether HAProxy can run there, for load balancers.
-    neighbours: of NICs of the bridges of physical networks, as far as something was heard.
+    neighbours: of NICs of the bridges of physical networks, as far as something was learned.
     crowded: ids of networks and routers that have as many connections there as they may.
     metadata: why VMs there are not told their metadata; empty: they are, or nobody has asked.
     problems: a sentence each, such as "bridge br-eth1 of physical network physnet1 is not there".

@@ -28,7 +28,7 @@ class ConntrackHelper(Struct, frozen=True):
 
 
 class Router(Struct, frozen=True, kw_only=True, tag="router", omit_defaults=True):
-    """A router with an interface on a network of this node, or on one that such a router leads to.
+    """A router with an interface on a network of this node, or on one that such a router has a route to.
 
     routes: those that its owner added (extra routes); the connected ones follow from its interfaces.
     enable_snat: whether what it sends to the external network gets the gateway's address.
@@ -93,7 +93,7 @@ class GatewayPort(Struct, frozen=True, kw_only=True, tag="gateway_port", omit_de
 
 
 class FloatingAddress(Struct, frozen=True, kw_only=True, tag="floating_address", omit_defaults=True):
-    """That a floating IP, led anywhere or not, has this address of a network that a port of this node is on, and this
+    """That a floating IP, associated or not, has this address of a network that a port of this node is on, and this
     MAC (empty where the server is older than it is)."""
 
     id: str
@@ -125,8 +125,8 @@ class FloatingIp(Struct, frozen=True, kw_only=True, tag="floating_ip", omit_defa
     fixed_ip_address: the port's; empty where only ports of it are forwarded.
     port_id: whose; mac_address: of the address' own port.  Empty where the server is older than they are.
     distributed: whether it may be with its VM.
-    led_on: the host of its VM, if it has led to no port elsewhere, or that host has had it alone since: nobody else can
-    have it.  led: how often it has been led elsewhere."""
+    led_on: the host of its VM, if it was associated with no port elsewhere, or that host has had it alone since: nobody
+    else can have it.  led: how often it was associated anew."""
 
     id: str
     router_id: str

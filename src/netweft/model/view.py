@@ -108,7 +108,7 @@ def key_of(obj: Object) -> Key:
 
 
 class NodeView(Struct, frozen=True, kw_only=True):
-    """What the feed has told a node so far.  A value: `merged` gives a new one.
+    """What the feed has sent to a node so far.  A value: `merged` gives a new one.
 
     history: names the database's life; after a restore from a backup revisions start over under a new one.
     kinds: those that whoever made it knew; of others nothing is in it.

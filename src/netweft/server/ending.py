@@ -1,4 +1,4 @@
-"""How the server ends: at most SECONDS after it is told to, whatever it waits for by then.
+"""How the server ends: at most SECONDS after SIGTERM, whatever it waits for by then.
 
 A thread of its own takes the signals, since the main one may be in a call that sees none (a database that is locked
 keeps it for ten seconds).  It asks for an orderly end, and when that takes too long, or after a second signal, there is

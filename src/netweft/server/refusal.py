@@ -1,4 +1,4 @@
-"""What a connection is told that is not served, in bytes: there may be no request yet that could be answered."""
+"""What a connection that is not served gets, in bytes: there may be no request yet that could be answered."""
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE

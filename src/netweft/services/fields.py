@@ -11,7 +11,7 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
                       the port whose firewall's verdict is logged
     reg3  METERED     the metering label whose rules are asked, by its number on this node << 1 | whether out
     reg4  PERMITTED   1: a rule of one of the groups lets the frame pass, and no firewall has refused it; 2 (REJECTED):
-                      one has, and its sender is told
+                      one has, and its sender gets an error
     reg5  FLOODED     bit 0: guarded ports get the frame whose rules may differ; bit 1: and they are a crowd
     reg6  CLAIMED_HIGH, reg7 CLAIMED_LOW   the MAC that ARP or neighbour discovery names inside the frame
     reg6  ANSWERED    of what a router answers itself: the logical port that asked; guarded ones have a number that no

@@ -1,4 +1,4 @@
-"""The kinds of things that a node should have: of each its types, by what it is told apart, and who keeps it in order.
+"""The kinds of things that a node should have: of each its types, its key, and who keeps it in order.
 
 A new kind is one more line here, and whoever keeps it in `agent/parts` (`keepers`).
 """

@@ -39,7 +39,7 @@ class Bandwidth(Struct, frozen=True):
 class HostFacts(Struct, frozen=True, kw_only=True):
     """This node: what its settings say.  Names and choices, nothing that changes while the agent runs.
 
-    bridge_mappings: physical network -> the operator's bridge that leads there.
+    bridge_mappings: physical network -> the operator's bridge to it.
     name: the node's, as its peers know it.
     dscp, dscp_inherit: of tunnels' outer headers.
     uplink_bandwidths: physical network, or `tunnel` -> the NIC by which its frames leave the node.
@@ -250,7 +250,7 @@ class Asked(StrEnum):
 class LocalPort(Struct, frozen=True, kw_only=True):
     """A port that is plugged in here and can be wired.
 
-    tag: of a trunk's sub-port, with which its frames are told apart on the interface; 0 when that is its own.
+    tag: of a trunk's sub-port, which its frames have on the interface; 0 when that is its own.
     carried: (local VLAN, network) of the sub-ports that use this port's interface.
     uplink: the logical port by which the network leaves the node.
     groups: its security groups, as far as they are known here.  group_events: which of their verdicts are logged.

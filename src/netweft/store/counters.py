@@ -99,7 +99,7 @@ class Counters:
             self._connection.run(statement[self._connection.is_postgresql], *rows)
 
     def sums(self, kind: str, ids: Collection[str], since: float = 0.0) -> dict[str, Counts]:
-        """Of all nodes together; of those that something was told of.  since: by nodes that have told of it since."""
+        """Of all nodes together; of those with reports.  since: by nodes that have reported it since."""
         found: dict[str, Counts] = {}
         for id, at, *values in self._connection.rows(_of, k=kind, ids=list(ids)) if ids else ():
             if at < since:

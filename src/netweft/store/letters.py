@@ -1,4 +1,4 @@
-"""Short messages between servers of one database, kept nowhere: who is not there when one is sent never hears of it.
+"""Short messages between servers of one database, kept nowhere: who is not there when one is sent never gets it.
 
 PostgreSQL's NOTIFY with what it takes at once (8000 bytes); longer ones go in parts.  With SQLite there is one server.
 """

@@ -1,4 +1,4 @@
-"""What is so with PostgreSQL alone: its driver, and the thread that hears of other servers' commits.
+"""What is so with PostgreSQL alone: its driver, and the thread that is notified of other servers' commits.
 
 Imported when a database is one: nobody else waits for the driver.
 """

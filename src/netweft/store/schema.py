@@ -169,7 +169,7 @@ follower_begun = Table(
 )
 
 # what nodes have counted of objects' traffic: no objects, since it changes all the time and is no news to followers.
-# Of each node what it has told since it began (`life`), and what it had told before that; what is counted of objects
+# Of each node what it has reported since it started (`life`), and what before that; what is counted of objects
 # that are gone goes with the next tidying up
 COUNTS = ("packets_in", "bytes_in", "packets_out", "bytes_out")
 counters = Table(

@@ -387,7 +387,7 @@ def _refusing(driver: DBAPIModule, refusal: Callable[[Exception], Exception], co
 
 @contextmanager
 def translating(driver: DBAPIModule, failed: Callable[[str], None]) -> Iterator[None]:
-    """What the database says about concurrency becomes Busy; the rest is a fault and passes.  failed: is told which."""
+    """What the database says about concurrency becomes Busy; any other fault passes.  failed: called with it."""
     try:
         yield
     except driver.Error as error:

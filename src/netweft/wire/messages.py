@@ -71,7 +71,7 @@ class TakenUp(Struct, frozen=True):
 
 
 class HasAlone(Struct, frozen=True):
-    """A floating IP that the node answers for, and nobody else.  led: which time that it was led somewhere."""
+    """A floating IP that the node answers for, and nobody else.  led: which association of it this is."""
 
     id: str
     led: int

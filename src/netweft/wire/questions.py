@@ -61,7 +61,7 @@ class Ask(Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     reply: it answers what was let through before.  also: other ports of which the node says how they are.
     probe, watch: nothing else is asked.  wiring: nothing but how the port is wired.  listen: nothing but what its VM
     sends.  tunnels: nothing but what it sees of the nodes that it watches.  settled: nothing but whether what the node
-    was told up to this revision is in place: there is an answer once it is."""
+    was sent up to this revision is in place: there is an answer once it is."""
 
     id: str
     port_id: str = ""
@@ -122,7 +122,7 @@ class Differs(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Interface(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """port_id: whose it is; empty: it leads out of the node.  link: `up`, `down`, or empty.  overhead: of the
+    """port_id: whose it is; empty: the node's uplink or tunnel.  link: `up`, `down`, or empty.  overhead: of the
     encapsulation that leaves there."""
 
     name: str

@@ -39,7 +39,7 @@ class Of(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Watch(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """ports: at whose interfaces it is looked.  of: besides, at what leads out of the node, for packets of these.
+    """ports: at whose interfaces it is looked.  of: besides, at the node's uplinks and tunnels, for packets of these.
     matches: any of them.  bytes: that are kept of each frame at a port's interface; of others nothing is kept but what
     it was.  over: it ends."""
 
@@ -54,7 +54,7 @@ class Watch(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Frame(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """port_id: of the interface; empty: it leads out of the node.  out: it was sent there, to the VM or off the node.
+    """port_id: of the interface; empty: an uplink or tunnel.  out: it was sent there, to the VM or off the node.
     at: seconds since the epoch, by the node's clock.  length: in bytes, as it was there.  tunnel: the type of that in
     which it was.
     number, payload: of TCP, where its data begins, and bytes of it.  flags: of TCP.  print: of all but TCP with data,

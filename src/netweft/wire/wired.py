@@ -39,8 +39,8 @@ class Far(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Wiring(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """From a port to what leads out of its node.  port_id: whose the interface is: of a sub-port its parent.
-    sub_tag: by which a sub-port's frames are told apart there.  tag: the local VLAN, as it stands in Open vSwitch.
+    """From a port to its node's uplink or tunnel.  port_id: whose the interface is: of a sub-port its parent.
+    sub_tag: which a sub-port's frames have there.  tag: the local VLAN, as it stands in Open vSwitch.
     link: the two ends of what joins `br-int` to the next bridge; none: the network does not leave the node.
     out: by what it leaves there.  uplinks: of the underlay, where that is in a bridge, too."""
 

@@ -89,7 +89,7 @@ def _from_wire(agent: "Agent", segments: tuple[Segment, ...], packet: Sent) -> E
         view = agent.ovs.view
         nic = next((one for one in view.nics(bridge) if (one.ofport or 0) > 0), None) if view else None
         if nic is None:
-            raise NotHere(f"bridge {bridge} has no interface that leads to the wire")
+            raise NotHere(f"bridge {bridge} has no interface to the wire")
         tag = f"dl_vlan={segment.segmentation_id},dl_vlan_pcp=0," if segment.network_type == "vlan" else ""
         return Entry(bridge, f"in_port={nic.ofport},{tag}{flow_of(packet)}")
     raise NotHere("the node is not wired to what carries the network")

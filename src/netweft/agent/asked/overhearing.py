@@ -42,7 +42,7 @@ async def listened(agent: "Agent", question: Ask, asked: Listen) -> tuple[tuple[
         raise NotHere("the port is not wired here")
     check(packet)
     if here.tag:
-        raise NotHere("what a sub-port's VM sends is not told from what its trunk sends")
+        raise NotHere("what a sub-port's VM sends cannot be distinguished from what its trunk sends")
     if asked.sends and packet.protocol not in PROTOCOLS:
         raise NotHere("there is no probe of this protocol")
     frames = list(_to_vm(packet, mark_of(asked.mark))) if asked.sends else []

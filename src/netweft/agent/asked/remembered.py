@@ -18,7 +18,7 @@ FRESH: Final = 2.5  # seconds: who pings, or waits for an ARP answer, sends once
 async def recent(
     agent: "Agent", port_id: str, packet: Sent, command: Callable[..., Awaitable[str]]
 ) -> tuple[Heard, ...] | None:
-    """None: it is not known.  A sub-port's VM is not told from its trunk's."""
+    """None: it is not known.  A sub-port's VM cannot be distinguished from its trunk's."""
     here = agent.desired.local_port(port_id)
     if here is None or here.ofport <= 0 or here.tag:
         return None

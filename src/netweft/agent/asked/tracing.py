@@ -194,7 +194,7 @@ def _carried(agent: "Agent", tag: int, vlan: int) -> tuple[str, int]:
 
 
 def _physical(agent: "Agent", interface: str) -> str:
-    """The physical network that it leads to; empty: none."""
+    """The physical network that it is the way to; empty: none."""
     view = agent.ovs.view
     if view is None:
         return ""

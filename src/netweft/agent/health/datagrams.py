@@ -105,7 +105,7 @@ async def _refused(errors: socket.socket, watched: Watched, protocol: int, port:
 
 
 def _opened(ground: Ground, watched: Watched, kind: int, protocol: int, port: int = 0) -> socket.socket:
-    """It hears nobody else."""
+    """It receives from nobody else."""
     found = ground.open(watched.version, kind, protocol, port)
     try:
         found.connect(ground.far(watched.version, watched.to, watched.port if kind == socket.SOCK_DGRAM else 0))

@@ -67,7 +67,7 @@ class HealthSide:
         return Ground(interface="", own=ANYWHERE, within=partial(self._within, watched.within))
 
     def begin_session(self) -> None:
-        """Whatever the server has heard, or not."""
+        """Whatever the server has received, or not."""
         self._tell([health for watch in self._watches.values() if (health := watch.health)])
 
     @property

@@ -89,7 +89,7 @@ class Watch:
             self._say()
 
     def _say_unless_known(self) -> None:
-        """The server says otherwise: it has not heard, or has begun anew."""
+        """The server says otherwise: it has received nothing, or has begun anew."""
         health, known = self.health, self.watched.known
         if health is not None and health.status != ("ONLINE" if known == "DRAINING" else known):
             self._say()

@@ -18,7 +18,7 @@ from netweft.settings import AgentSettings
 
 
 class Bridges(Mapping[str, BridgeSide]):
-    """taking_away: of the integration bridge, told of each plan before it is carried out.  meters, datapath: its."""
+    """taking_away: of the integration bridge, called with each plan before it is applied.  meters, datapath: its."""
 
     def __init__(
         self,

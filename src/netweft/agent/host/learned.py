@@ -16,7 +16,7 @@ class LearnedMacs:
         self._command = partial(command, run_dir)
 
     async def forget(self, bridges: Iterable[str]) -> None:
-        """Those behind a link that is about to go: until they are heard elsewhere, frames for them go everywhere."""
+        """Those behind a link that is about to go: until they are learned elsewhere, frames for them are flooded."""
         try:
             for bridge in bridges:
                 await self._command("fdb/flush", bridge)

@@ -164,13 +164,13 @@ def _addresses(link: VethPair | Address | Endpoint) -> tuple[str, ...]:
 
 
 def _addresses_here() -> list[seen.HostAddress]:
-    with contextlib.suppress(HostError):  # whoever has to change something hears of it
+    with contextlib.suppress(HostError):  # whoever has to change something gets the error
         return seen.addresses()
     return []
 
 
 def _ours_here() -> set[str]:
-    with contextlib.suppress(HostError):  # they stay until they can be told apart
+    with contextlib.suppress(HostError):  # they stay until they can be distinguished
         return seen.ours()
     return set()
 

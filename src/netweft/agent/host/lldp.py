@@ -1,4 +1,4 @@
-"""Where this node's NICs are plugged in, as lldpd has heard it; told to the server with the node's facts.
+"""Where this node's NICs are plugged in, as lldpd has learned it; reported to the server with the node's facts.
 
 Only NICs of bridges of physical networks count: what a VM sends is heard nowhere else.  Once heard, it stays until
 something else is: lldpd that was restarted knows nothing for half a minute.
@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 
 class LldpSide:
-    """socket: of lldpd; empty: it is not asked.  changed: called when something else was heard."""
+    """socket: of lldpd; empty: it is not asked.  changed: called when something else was learned."""
 
     def __init__(self, socket: str, seconds: float, changed: Callable[[], None]) -> None:
         self._socket, self._seconds, self._changed = socket, seconds, changed

@@ -52,7 +52,7 @@ class RestoreWait:
                 self._restarted.set()
 
     async def _wait_for_flows(self) -> None:
-        """In place, and still so after vswitchd has told us every new port number."""
+        """In place, and still so after vswitchd has notified us of every new port number."""
         try:
             async with asyncio.timeout(PATIENCE):
                 while not await self._settled_for_good():

@@ -1,4 +1,4 @@
-"""The way to the server, which knows what VMs are told: the one that the feed comes from, else any other.
+"""The way to the server, which knows VMs' metadata: the one that the feed comes from, else any other.
 
 A port has a few questions under way at a time, so that one with many does not keep the others waiting.
 """

@@ -56,8 +56,8 @@ class Endings:
         self._told |= ended
 
     def rendered(self, networks: Iterable[str], *, complete: bool) -> None:
-        """What was told so far is due once what is wanted now is in place.  At first so is, in all networks here, what
-        nobody here has a part in: the agent before may have known less than this one."""
+        """What was requested so far is due once what is wanted now is in place.  At first so is, in all networks here,
+        what nobody here has a part in: the agent before may have known less than this one."""
         if not complete:
             return
         if not self._looked:

@@ -1,7 +1,7 @@
 """Connections of ports that move (services.security.moving): listed where they leave, taken up where they arrive.
 
 leaving     in the turn in which it is known, before what has ended is forgotten (agent.endings); best effort: what
-            an agent that is killed has not told is not told
+            an agent that is killed before it reports it is lost
 arriving    beside the loop, some times within the minute that a list is good for: the VM may not run yet, and who
             is asked too often does not answer
 """

@@ -169,7 +169,7 @@ def no_content() -> Response:
 
 
 def _by_method(path: str, endpoints: dict[str, Callable[[Request], Awaitable[Response]]]) -> Route:
-    """One route per path, so that a wrong method is told which ones there are."""
+    """One route per path, so that a wrong method is answered with those that there are."""
     if "GET" in endpoints:
         endpoints.setdefault("HEAD", endpoints["GET"])
 

@@ -1,4 +1,4 @@
-"""What one caller is told from a place on: some events at a time, each time in one transaction.
+"""What one caller is sent from a place on: some events at a time, each time in one transaction.
 
 Nothing waits for a caller: who is slow asks later and is told what is so then, however much changed meanwhile.  What is
 kept are a revision, the ids that are still to be told, and for who does not see everything the ids that are seen.
@@ -7,7 +7,7 @@ kept are a revision, the ids that are still to be told, and for who does not see
     changed      objects, as the API shows them to this caller
     unchanged    ids that are still there, and as they were at the place that the caller named
     gone         ids: deleted, or not to be seen any more
-    place        all up to here was told: with this a caller can go on later, at any server
+    place        all up to here was sent: with this a caller can go on later, at any server
 """
 
 import hashlib
@@ -45,7 +45,7 @@ class Told(Struct, frozen=True):
 
 
 class Place(NamedTuple):
-    """history: of the database.  view: a digest of who is told of which kinds; another one is told everything."""
+    """history: of the database.  view: a digest of who is sent which kinds; another one gets a snapshot."""
 
     history: str
     revision: int
@@ -74,7 +74,7 @@ class Reading:
     soon: there is more to be read, now or in a moment."""
 
     def __init__(self, store: Store, kinds: Mapping[str, Told], context: Context, place: str = "") -> None:
-        """kinds: what is told of, by their names."""
+        """kinds: what is sent, by their names."""
         self.doubt = self.soon = False
         self._store, self._kinds, self._context = store, kinds, context
         self._policies = {kind: told.policy for kind, told in kinds.items()}
@@ -94,7 +94,7 @@ class Reading:
 
     @property
     def is_underway(self) -> bool:
-        """Whether something is still to be told before the next place."""
+        """Whether something is still to be sent before the next place."""
         return self._sight is None or bool(self._left) or self._tell_place
 
     @property
@@ -103,7 +103,7 @@ class Reading:
 
     @property
     def at(self) -> Event:
-        """Where it is.  All was told up to there unless it is under way."""
+        """Where it is.  All was sent up to there unless it is under way."""
         return {"event": "place", "place": str(self._place(self._revision))}
 
     def more(self) -> list[Event]:
@@ -185,7 +185,7 @@ class Reading:
         self._tell_place = bool(self._left)
 
     def _objects(self, tx: ReadTransaction, kind: str, ids: Collection[str]) -> list[Any]:
-        """As they are now, of those that are still to be seen: what went since is told next."""
+        """As they are now, of those that are still to be seen: what was deleted since is sent next."""
         visible = self._policies[kind].visible(tx, self._context)
         rows = tx.query(kind, Query({"id": list(ids)}, any_of=visible))
         return self._kinds[kind].service.shown(tx, self._context, rows)

@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 
 class Webhooks:
-    """By the settings.  kinds: what is told of."""
+    """By the settings.  kinds: what is sent."""
 
     def __init__(self, settings: ServerSettings, store: Store, kinds: Mapping[str, Told]) -> None:
         """Raises SettingsError."""

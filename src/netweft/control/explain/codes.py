@@ -145,7 +145,7 @@ ROUTER_INTERFACE_DOWN = Code(
 )
 ROUTER_NO_GATEWAY = known(
     "router-no-gateway",
-    "The router leads to no external network.",
+    "The router has no external gateway.",
     "openstack router set --external-gateway NETWORK {id}",
 )
 ROUTER_GATEWAY_NOWHERE = operators(
@@ -168,7 +168,7 @@ ROUTER_CROWDED = operators(
 )
 FLOATING_NO_PORT = Code(
     "floatingip-no-port",
-    "The floating IP leads to no port, and no ports of it are forwarded.",
+    "The floating IP is associated with no port, and has no port forwardings.",
     "openstack floating ip set --port PORT {id}",
 )
 FLOATING_NO_GATEWAY = Code(
@@ -178,7 +178,7 @@ FLOATING_NO_GATEWAY = Code(
 )
 FLOATING_NOT_ACTIVE = Code(
     "floatingip-not-active",
-    "The floating IP leads somewhere, its router's gateway is on a host, and still it is not ACTIVE.",
+    "The floating IP is associated, its router's gateway is on a host, and still it is not ACTIVE.",
     "openstack floating ip set --port {port} {id}",
 )
 GROUP_NOTHING_IN = known("security-group-nothing-let-in", "No rule of the group lets anything in.", _ANY_RULE)
@@ -285,7 +285,7 @@ LISTENER_ADMIN_DOWN = Code(
 )
 LISTENER_NO_POOL = Code(
     "listener-no-pool",
-    "The listener leads to no pool.",
+    "The listener has no pool.",
     "openstack loadbalancer listener set --default-pool POOL {id}",
 )
 L7POLICY_ADMIN_DOWN = Code(
@@ -319,7 +319,7 @@ POOL_ALL_DOWN = Code(
 )
 POOL_UNUSED = known(
     "pool-unused",
-    "No listener leads to the pool, and no L7 policy.",
+    "The pool is used by no listener and no L7 policy.",
     "openstack loadbalancer listener set --default-pool {id} LISTENER",
 )
 MEMBER_ADMIN_DOWN = Code(

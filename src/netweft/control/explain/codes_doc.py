@@ -44,7 +44,7 @@ def _lines() -> Iterator[str]:
     yield "What [`netweft explain`](explain.md) and [`netweft trace`](trace.md) find has one of these codes; a code"
     yield "never changes its meaning."
     yield ""
-    yield "*Blocks*: the object does not work because of it, and the exit code is 1. A fix by an *admin* is told to"
+    yield "*Blocks*: the object does not work because of it, and the exit code is 1. A fix by an *admin* is shown to"
     yield "admins only. Words in braces are filled in; those in capitals are for you to choose."
     of_kind = {kind: [code for check in CHECKS if check.kind == kind for code in check.codes] for kind in _TITLES}
     for kind, title in _TITLES.items():

@@ -184,7 +184,7 @@ def _needed(seen: Snapshot, kind: str, row: Row) -> Iterable[Named]:
 
 
 def _of_port(seen: Snapshot, port: Row) -> Iterator[Named]:
-    """Its network, the routers that its subnets' gateways are, and what leads to it from outside."""
+    """Its network, the routers that its subnets' gateways are, and its floating IPs and forwardings."""
     yield from _networks(seen, [port["network_id"]])
     for group in firewalls.group_of(seen, port):
         yield "firewall_groups", group
@@ -211,7 +211,7 @@ def _routers_at(seen: Snapshot, network_id: str, of: Iterable[Row]) -> Iterator[
 
 
 def _routed(seen: Snapshot, router: Row) -> Iterator[Named]:
-    """A router and where it leads outside."""
+    """A router and its external networks."""
     yield "routers", router
     yield from _networks(seen, [one["network_id"] for one in routers.ports(seen, router, GATEWAY)])
 
@@ -254,7 +254,7 @@ def _of_forwarding(seen: Snapshot, forwarding: Row) -> Iterator[Named]:
 
 
 def _of_balancer(seen: Snapshot, balancer: Row) -> Iterator[Named]:
-    """That a member has failed is told of its pool, if no other is left."""
+    """That a member has failed is reported on its pool, if no other is left."""
     yield from _networks(seen, [balancer["vip_network_id"]])
     for pool in balancers.pools_of(seen, balancer):
         yield "pools", pool

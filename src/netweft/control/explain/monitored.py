@@ -1,4 +1,4 @@
-"""Checks of members that a health monitor asks: whether it gets through to them, and what it hears."""
+"""Checks of members that a health monitor asks: whether it gets through to them, and what they answer."""
 
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network

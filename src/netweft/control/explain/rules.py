@@ -27,7 +27,7 @@ def quota_full(seen: Snapshot, group: Row) -> Iterator[Told]:
 
 
 def from_nobody(seen: Snapshot, rule: Row) -> Iterator[Told]:
-    """Of a group of another project it is not told who is in it."""
+    """Of a group of another project the members are not shown."""
     group = seen.get("security_groups", rule.get("remote_group_id"))
     if group is not None and group["id"] in seen.unused and group["project_id"] == rule["project_id"]:
         about = (("security_groups", group["id"]),)

@@ -40,7 +40,7 @@ class Find(Protocol):
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """rows: by kind and id.  whole: kinds of which all rows are here.  silent: hosts whose agents count as dead, with
-    how many seconds they were not heard of.  lags: of hosts that this server has a session with, or had just now.
+    how many seconds they have not reported.  lags: of hosts that this server has a session with, or had just now.
     rivals: host -> others at its tunnel address.  used_up: subnets without a free address.
     full: of what (`port`, ...) the quota of the object's project is used up.
     unused: ids of groups and policies that were looked at, and that nothing has."""

@@ -21,7 +21,7 @@ class Unusable(Exception):
 
 
 class Held:
-    """Raises LookupError for a reference that leads nowhere, or to what is another project's; Unusable."""
+    """Raises LookupError for a reference to nothing, or to what is another project's; Unusable."""
 
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets

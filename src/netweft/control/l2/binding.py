@@ -34,7 +34,7 @@ def node_connected(tx: WriteTransaction, node: str, facts: NodeFacts) -> None:
     gateway_hosts.hold(tx, alone=news)
     agent = hosts.lock_agent_of(tx, node)
     if _is_news(agent, said) != news:
-        raise Busy(f"another server has heard of {node}")
+        raise Busy(f"{node} reports to another server")
     said["configurations"] = _with_neighbours(said["configurations"], agent)
     if agent is None:
         agent = _new_agent(node) | said | seen | {"started_at": seen["heartbeat_timestamp"]}
@@ -68,7 +68,7 @@ def node_seen(tx: WriteTransaction, node: str) -> None:
 
 
 def node_gone(tx: WriteTransaction, node: str, seconds: float = 0.0) -> None:
-    """Its session ended so long ago, and no other server has heard of it since.
+    """Its session ended so long ago, and it has reported to no other server since.
 
     Its ports stay as they are: what is wired stays wired without us; but gateways go where somebody else can do it.
     """
@@ -121,7 +121,7 @@ def report_ports(tx: WriteTransaction, node: str, statuses: Sequence[PortStatus]
 def _still_plugged(
     tx: WriteTransaction, node: str, reported: Mapping[str, PortStatus], ports: Mapping[str, Object]
 ) -> set[str]:
-    """Ports that were taken from the node while they were plugged in there, and are so still, as far as was heard."""
+    """Ports that were taken from the node while they were plugged in there, and are so still, as far as is known."""
     scope = placing.left_scope(node)
     left = {id for _, id in tx.held(scope).values()}
     for id in sorted(left & reported.keys()):
@@ -132,7 +132,7 @@ def _still_plugged(
 
 
 def _is_new_plugging(status: PortStatus, port: Object) -> bool:
-    """One that was heard of before the port was unbound is reported again now and then, and is what was unbound."""
+    """One that was reported before the port was unbound is reported again now and then, and is what was unbound."""
     return status.anew and status.plugging not in port.get(PLUGGINGS, ())
 
 
@@ -243,7 +243,7 @@ def _configurations(facts: NodeFacts) -> Object:
 
 
 def _with_neighbours(now: Object, agent: Object | None) -> Object:
-    """A node that begins has heard nothing yet: what a NIC was plugged into stays until something else is heard."""
+    """A node that starts has learned nothing yet: what a NIC was plugged into stays until something else is learned."""
     before = ((agent or {}).get("configurations") or {}).get("neighbours") or []
     found = {one["interface"]: one for one in (*before, *now["neighbours"])}
     return now | {"neighbours": [found[interface] for interface in sorted(found)]}

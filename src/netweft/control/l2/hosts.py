@@ -151,7 +151,7 @@ def binding(host: str, agent: Object | None, network: Object) -> Object:
 
 
 def _rack_of(host: str, node: NodeFacts, segments: Sequence[Object]) -> Rack | None:
-    """Where its frames go as a VLAN of the rack that a switch leads into the network's tunnels."""
+    """Where its frames go as a VLAN of the rack that a switch maps to the network's tunnels."""
     rack = vetoes.rack_of(host)
     led = rack is not None and rack.physical_network in node.bridge_mappings
     return rack if led and any(segment[TYPE] == VXLAN for segment in segments) else None

@@ -143,7 +143,7 @@ class Ports:
         return ":".join((self._mac_prefix, *(f"{byte:02x}" for byte in secrets.token_bytes(missing))))
 
     def _secure(self, tx: WriteTransaction, port: Object, network: Object, defaults: dict[str, str]) -> None:
-        """Port security as the network says, and the project's default group, unless told otherwise."""
+        """Port security as the network says, and the project's default group, unless asked for otherwise."""
         port.setdefault("port_security_enabled", network["port_security_enabled"])
         if port["device_owner"].startswith(_SERVICE):
             port["port_security_enabled"] = False

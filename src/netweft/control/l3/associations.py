@@ -1,6 +1,6 @@
-"""Which floating IP leads to which port, and by which router: the rows that say so, and what must not break it.
+"""Which floating IP is associated with which port, by which router: the rows that say so, and what must not break it.
 
-A floating IP names its port and router; a port has the ids of the floating IPs that lead to it (kept on it, not shown),
+A floating IP names its port and router; a port has the ids of its floating IPs (kept on it, not shown),
 so that whoever holds the port holds them too.
 """
 
@@ -48,7 +48,7 @@ class Lead(NamedTuple):
         return by | {"status": self.status}
 
     def led_on(self, before: str) -> str:
-        """Once it has led there, too.  Where the port is nowhere the gateway's node has it."""
+        """Once it is associated there, too.  Where the port is nowhere the gateway's node has it."""
         host = self.port[HOST] or SEVERAL
         return host if before in ("", host) else SEVERAL
 
@@ -87,9 +87,9 @@ def associate(tx: WriteTransaction, current: Object, lead: Lead, changes: Object
 
 
 def has_alone(tx: WriteTransaction, host: str, id: str, led: int) -> None:
-    """This host says that it has it now and nobody else: it has asked, or was told that it was let go.  led: how often
-    it had been led elsewhere when it did so.  That counts while it leads to the same port as then, and where that has
-    been before its move was heard of."""
+    """This host says that it has it now and nobody else: it has asked, or was notified that it was let go.  led: how
+    often it had been associated anew when it did so.  That counts while it has the same port as then, and where
+    that has been before its move was reported."""
     current = tx.lock(KIND, id)
     if current is None or not current["port_id"] or _led(current) != led or current.get(LED_ON) == host:
         return
@@ -99,8 +99,8 @@ def has_alone(tx: WriteTransaction, host: str, id: str, led: int) -> None:
 
 
 def by_ports(floating_ip: Object, router_id: str | None) -> Object:
-    """How often it was led elsewhere, and where, once ports of it are forwarded by this router, so that it is with the
-    gateway; None: no longer."""
+    """How often it was associated anew, and where, once ports of it are forwarded by this router, so that it is with
+    the gateway; None: no longer."""
     goes_there = router_id is not None and (floating_ip["port_id"] or not floating_ip["router_id"])
     return {LED_ON: SEVERAL, LED: _led(floating_ip) + bool(goes_there)}
 
@@ -112,7 +112,7 @@ def _led(floating_ip: Object) -> int:
 
 
 def dissociate(tx: WriteTransaction, current: Object, changes: Object | None = None) -> Object:
-    """It leads nowhere any more."""
+    """It is disassociated."""
     _let_go(tx, current)
     return write(tx, current, (changes or {}) | _NOWHERE)
 
@@ -248,7 +248,7 @@ def _refusing(after: Object) -> Iterator[None]:
 
 
 def _let_go(tx: WriteTransaction, current: Object) -> None:
-    """Of the port that it leads to, if any."""
+    """Of its port, if any."""
     if not current["port_id"]:
         return
     tx.release(KIND, current["id"], [_claim(current)])

@@ -47,7 +47,7 @@ def told(one: Counted) -> Told:
 
 def _heard_of(tx: ReadTransaction, node: str, kind: str, counted: Iterable[Counted]) -> set[str]:
     rows = tx.get_many(BALANCED.get(kind, kind), {one.id for one in counted if one.kind == kind})
-    if kind in BALANCED:  # who may have clients of it counts: nodes that are told of it (`feed.session`)
+    if kind in BALANCED:  # who may have clients of it counts: nodes that are sent it (`feed.session`)
         return set(rows)
     if kind == LABELS:
         projects = _projects_of(tx, node)

@@ -124,5 +124,5 @@ def _refuse_address_alone(wanted: Object) -> None:
 
 
 def details(port: Object) -> Object:
-    """What is told of the port that a floating IP leads to."""
+    """What is shown of the port that a floating IP is associated with."""
     return {name: port[name] for name in _DETAILS}

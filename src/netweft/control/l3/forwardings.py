@@ -1,4 +1,4 @@
-"""Port forwardings: ports of a floating IP, each range of which leads to ports of an address inside.
+"""Port forwardings: ranges of external ports of a floating IP, each forwarded to ports of an internal address.
 
 A forwarding is a row of its own, held by way of its floating IP.  A port has the ids of the floating IPs that forward
 to it (kept on it, not shown), so that whoever holds the port holds them, and with them their forwardings.
@@ -98,7 +98,7 @@ def exposed(tx: ReadTransaction, floating_ip_ids: Sequence[str]) -> dict[str, li
 
 
 def refuse_association(tx: WriteTransaction, floating_ip: Object | None, port_id: str) -> None:
-    """Before a floating IP leads to a port: not one with forwardings, and not to a port that forwardings lead to."""
+    """Before a floating IP is associated with a port: not one with forwardings, nor with a port that has them."""
     if floating_ip is not None and of(tx.glance, floating_ip["id"]):
         raise FipInUseByPortForwarding(id=floating_ip["id"])
     port = tx.glance.get("ports", port_id)
@@ -123,7 +123,7 @@ def refuse_needed(tx: WriteTransaction, router: Object, subnet: Object) -> None:
 
 
 def leave(tx: WriteTransaction, port: Object, fixed_ips: Iterable[Object] = ()) -> None:
-    """Before a port goes, or has these addresses instead: what leads to any other goes too.  All of it is held."""
+    """Before a port goes, or has these addresses instead: forwardings to any other go too.  All of it is held."""
     kept = {fixed["ip_address"] for fixed in fixed_ips}
     for id, floating_ip in tx.lock_many("floatingips", port.get(FORWARDED) or ()).items():
         for row in of(tx.glance, id):

@@ -72,7 +72,7 @@ def _held(tx: WriteTransaction, router: Object) -> list[Object]:
 
 
 def floating_status(tx: ReadTransaction, router_id: str) -> str:
-    """Of a floating IP that leads to a port by this router."""
+    """Of a floating IP that is associated with a port by this router."""
     return _status(any(port[HOST] for port in attached.gateways(tx, router_id)))
 
 
@@ -152,7 +152,7 @@ class _Placing:
         self._able: dict[str, dict[str, bool]] = {}  # network -> host -> whether it is there
 
     def best(self, ports: list[Object]) -> list[str]:
-        """Whoever has them first, whether it is heard of or not, unless it is switched off and there is another one, or
+        """Whoever has them first, whether it reports or not, unless it is switched off and there is another one, or
         there is one that is wired to more of them; then who is there, by that and by their weights."""
         router_id, able, now = ports[0]["device_id"], self.able(ports[0]), order(ports[0])
         of_all = {host: sum(host in self._hosts(port["network_id"]) for port in ports) for host in able}

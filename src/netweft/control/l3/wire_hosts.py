@@ -95,7 +95,7 @@ def taken_over(tx: WriteTransaction, host: str, port_id: str) -> None:
 
 
 def _best(tx: WriteTransaction, port: Object, without: Collection[str]) -> list[str] | None:
-    """None: its network has no wire; empty: nobody is wired to it.  First who answers, heard of or not."""
+    """None: its network has no wire; empty: nobody is wired to it.  First who answers, alive or not."""
     network = tx.glance.get("networks", port["network_id"])
     if network is None or not any(segment[PHYSICAL] for segment in network.get("segments") or [network]):
         return None

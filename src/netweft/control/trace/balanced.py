@@ -135,7 +135,7 @@ def gives(way: Way, led: Led, member: Row) -> None:
     its = led.balancer
     if led.proxy is not None:
         own = _own(led.proxy, member["address"])
-        way.step("ports", led.proxy, f"HAProxy takes it, and asks the member from {own}")
+        way.step("ports", led.proxy, f"HAProxy takes it, and connects to the member from {own}")
         way.translate(its, "src", own, way.packet.sport, kind=BALANCERS)
     way.step(MEMBERS, member, f"may get it at {member['address']} port {member['protocol_port']}")
     way.translate(its, "dst", member["address"], member["protocol_port"], kind=BALANCERS)

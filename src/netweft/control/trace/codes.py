@@ -68,7 +68,7 @@ NOT_ITS_NETWORK = Code(
 )
 ROUTE_TO_NOBODY = Code(
     "route-to-nobody",
-    "The router's route leads to an address that nobody has.",
+    "The next hop of the router's route is an address that nobody has.",
     "openstack router remove route --route destination={destination},gateway={nexthop} {id}",
 )
 ROUTE_LOOP = Code("route-loop", "Routers send the packet round and round.", "openstack router show {id} -c routes")
@@ -79,7 +79,7 @@ OUTSIDE_NO_GATEWAY = operators(
 )
 SCOPES_DIFFER = Code(
     "address-scopes-differ",
-    "The networks are in different address scopes: the router leads from one into the other by NAT only.",
+    "The networks are in different address scopes: the router forwards from one into the other by NAT only.",
     "openstack floating ip create --port PORT NETWORK",
 )
 ADDRESS_NOBODYS = Code(
@@ -119,7 +119,7 @@ ASYMMETRIC = Code(
 )
 TOO_LARGE = Code(
     "larger-than-mtu",
-    "The packet is larger than the MTU of a network on the way: the sender gets an ICMP error, and has to send smaller ones.",
+    "The packet is larger than the MTU of a network on the way: the sender gets an error and has to send smaller ones.",
     "openstack network set --mtu {mtu} {id}",
 )
 
@@ -161,7 +161,7 @@ UPLINK_SMALL_MTU = operators(
 )
 NO_PEER = operators(
     "tunnel-to-nobody",
-    "The tunnel leads to an address that is no hypervisor's.",
+    "The tunnel's remote address is no hypervisor's.",
     "openstack network agent list  # compare tunnel_ip",
 )
 PEER_SILENT = operators(
@@ -181,7 +181,7 @@ TUNNEL_HOMELESS = operators(
 )
 TUNNEL_SHARED = operators(
     "tunnel-address-of-several",
-    "The tunnel leads to an address that several hosts say is theirs: it may end at the wrong one.",
+    "The tunnel's remote address is claimed by several hosts: it may end at the wrong one.",
     "netweft agent show  # on {hosts}: give each a tunnel_ip of its own",
 )
 NOT_AS_WANTED = operators(
@@ -281,7 +281,7 @@ END_NOT_FOUND = Code(
 )
 
 CODES = tuple(value for value in list(globals().values()) if isinstance(value, Code))
-# who does not see nodes is not told of which kind: it would say which ports are on one host, and how the others are met
+# who does not see nodes gets no kind of these: it would say which ports are on one host, and how the others are met
 UNDERLAY = (
     UPLINK_DOWN, UPLINK_SMALL_MTU, NO_PEER, PROBE_LOST, LOST_IN_TUNNEL, LOST_ON_WIRE, LOST_LARGE, TUNNEL_HOMELESS,
     TUNNEL_SHARED, PEER_SILENT,

@@ -47,7 +47,7 @@ class Begun(NamedTuple):
 
 
 def begin(seen: Snapshot, frm: Far, to: Far, asked: Question) -> Begun:
-    """frm: a port, a floating IP that leads to one, or outside with or without an address."""
+    """frm: a port, an associated floating IP, or outside with or without an address."""
     port = frm.port
     if port is None and frm.floating is not None:
         port = seen.get("ports", frm.floating.get("port_id"))

@@ -41,7 +41,7 @@ class Packet(NamedTuple):
 
     @property
     def rule_option(self) -> str:
-        """What `openstack security group rule create` is told of it beside the protocol: one word of a command."""
+        """What `openstack security group rule create` gets of it beside the protocol: one word of a command."""
         if self.has_ports:
             return f"--dst-port={self.dport}"
         return f"--icmp-type={self.icmp_type}" if self.icmp_type is not None else f"--protocol={self.name}"

@@ -119,7 +119,7 @@ def from_outside(seen: Snapshot, way: Way, router: Row) -> bool:
         return False
     way.check(seen, "floatingips", floating)
     if floating.get("port_id"):
-        way.step("floatingips", floating, f"leads {address} to {floating['fixed_ip_address']}")
+        way.step("floatingips", floating, f"translates {address} to {floating['fixed_ip_address']}")
         way.translate(router, "dst", floating["fixed_ip_address"], way.packet.dport)
         return True
     forwarding = _forwarding(seen, floating, way)

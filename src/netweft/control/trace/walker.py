@@ -170,7 +170,7 @@ class Walker:
         routed.leaves_by(self._seen, way, router, route.port, network)
         into = self._seen.get("networks", route.port["network_id"])
         if into is None:
-            self._unknown("where the router's route leads is not yours to see")
+            self._unknown("the next hop of the router's route is not yours to see")
         elif route.port["device_owner"] == GATEWAY:
             self._leave(router, route, into, network)
         else:
@@ -334,7 +334,7 @@ class Walker:
         """To one of its members, by the ways to all of them.  False: it goes no further, as far as is known."""
         way, balancer = self.way, balanced.of_vip(self._seen, vip)
         if balancer is None:
-            way.suppose(f"the load balancer with {way.packet.dst} leads it to a member that takes it")
+            way.suppose(f"the load balancer with {way.packet.dst} forwards it to a member that takes it")
             return False
         if way.balanced is not None:
             self._unknown(f"member {way.packet.dst} is a load balancer itself")
@@ -362,7 +362,7 @@ class Walker:
         elif own := [one for one in balanced.ends(self._seen, starts) if one in subnets] or subnets:
             self._to_gateway(network, own[0])
         else:
-            self._unknown(f"nothing leads from {network['id']} to member {member['address']}")
+            self._unknown(f"there is no route from {network['id']} to member {member['address']}")
 
 
 def holds_version(subnet: Row, packet: Packet) -> bool:

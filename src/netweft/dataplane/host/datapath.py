@@ -43,7 +43,7 @@ def kernel_may_track() -> int | None:
 
 
 def kernel_tracks_loosely() -> bool:
-    """Whether a TCP segment of a connection that it has not seen begin makes it known: unless told otherwise."""
+    """Whether a TCP segment of a connection that it has not seen begin makes it known: unless configured otherwise."""
     return _number(_LOOSE) != 0
 
 

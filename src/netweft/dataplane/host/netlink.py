@@ -109,7 +109,7 @@ def _ensure_no_tx_checksum(interface: str) -> bool:
 
 
 def _keep_the_others(netlink: IPRoute, index: int) -> None:
-    """With the first address of an interface the kernel takes away the others of its subnet, unless told not to."""
+    """With the first address of an interface the kernel takes away the others of its subnet, but for a sysctl."""
     (link,) = netlink.link("get", index=index)
     Path(f"/proc/sys/net/ipv4/conf/{link.get('IFLA_IFNAME')}/promote_secondaries").write_text("1")
 

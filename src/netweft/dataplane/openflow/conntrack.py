@@ -1,4 +1,4 @@
-"""What the connection tracker is told to forget, as bytes: Open vSwitch's NXT_CT_FLUSH and NXT_CT_FLUSH_ZONE."""
+"""What the connection tracker is to delete, as bytes: Open vSwitch's NXT_CT_FLUSH and NXT_CT_FLUSH_ZONE."""
 
 from ipaddress import IPv4Address, IPv6Address
 from struct import Struct as Packer

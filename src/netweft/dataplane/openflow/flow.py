@@ -115,7 +115,7 @@ class Ct(Struct, frozen=True):
     zone: a number, or the name of a register whose low 16 bits say it.
     commit: remember the connection, and do `exec` (to ct_mark or ct_label) to its entry.
     table: where a copy of the packet goes on with what conntrack knows of it; what follows does not see that.
-    alg: conntrack's helper that reads along, `ftp` or `tftp`: connections that it hears of are related; empty: none.
+    alg: conntrack's helper that reads along, `ftp` or `tftp`: connections that it expects are related; empty: none.
     """
 
     zone: int | str = 0

@@ -104,7 +104,7 @@ class _Event(IntEnum):
 
 
 class FlowChange(Struct, frozen=True):
-    """What the switch told of a change somebody else made.  flow None: it could not keep up, read again."""
+    """The switch's notification of a change somebody else made.  flow None: it could not keep up, read again."""
 
     flow: Flow | None
     removed: bool = False

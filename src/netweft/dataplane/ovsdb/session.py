@@ -163,7 +163,7 @@ class Session(asyncio.Protocol):
         self._transport.write(_encoder.encode(message))
 
     def _waiters(self) -> Sequence[asyncio.Future[Any]]:
-        """Who is told that the connection is gone."""
+        """Called when the connection is gone."""
         return tuple(self._answers.values())
 
     def _abort(self, error: OvsdbLost) -> None:

@@ -73,7 +73,7 @@ class OvsView:
         return not nics or any(nic.link_state != "down" for nic in nics)
 
     def nics(self, bridge: str) -> list[InterfaceRecord]:
-        """What leads out of this bridge and is nothing that we or Open vSwitch made."""
+        """What is plugged into this bridge and is nothing that we or Open vSwitch made."""
         return [
             interface
             for port, interface in self._interfaces(bridge)

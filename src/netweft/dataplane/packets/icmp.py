@@ -1,4 +1,4 @@
-"""ICMP errors (RFC 792, RFC 4443) and neighbour discovery (RFC 4861), as a router says and hears them."""
+"""ICMP errors (RFC 792, RFC 4443) and neighbour discovery (RFC 4861), as a router sends and receives them."""
 
 from ipaddress import IPv4Address, IPv6Address
 from struct import Struct as Packer

@@ -45,7 +45,7 @@ def overheard(frame: bytes) -> Overheard | None:
 
 
 def _is_partial(frame: bytes, src: IpAddress, dst: IpAddress, protocol: int) -> bool:
-    """A whole segment whose checksum is wrong.  What cannot be told is not."""
+    """A whole segment whose checksum is wrong.  Not one of which that cannot be known."""
     if src.version == 4:
         start = _ETHERNET + (frame[_ETHERNET] & 15) * 4
         end = _ETHERNET + int.from_bytes(frame[16:18], "big")

@@ -30,8 +30,8 @@ class Unreachable(Exception):
 
 
 class Wanted(Struct, frozen=True):
-    """value: what a key should have.  ports: whom it is for; they are told when it fails.
-    refused: why it cannot be there by what we were told ourselves; the device is not asked.
+    """value: what a key should have.  ports: whom it is for; their status says when it fails.
+    refused: why it cannot be there by our own configuration; the device is not asked.
     parts: those of balancers, and firewall groups, that it is for, by kind and id; they are told, too."""
 
     value: Any
@@ -86,7 +86,7 @@ class BareMetal(Struct, frozen=True):
 
 
 class View(Protocol):
-    """What there is, at one revision.  Who looks at something hears when it changes."""
+    """What there is, at one revision.  Who looks at something is notified when it changes."""
 
     def host(self, name: str) -> Host: ...
 
@@ -173,7 +173,7 @@ class IsTunnelEnd(Protocol):
         ...
 
     def rack_of(self, host: str) -> str:
-        """The physical network on which hosts have VLANs that it leads into tunnels; empty: this host is not there."""
+        """The physical network on which hosts have VLANs that it maps to tunnels; empty: this host is not there."""
         ...
 
     def racked(self, view: View) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from netweft.settings import ServerSettings
 
 
 def load_mechanisms(settings: ServerSettings, heard: Iterable[tuple[str, Neighbour]] = ()) -> list[Mechanism]:
-    """heard: by hosts, by LLDP.  Raises SettingsError."""
+    """heard: learned by hosts, by LLDP.  Raises SettingsError."""
     found: list[Mechanism] = []
     if settings.switches_file:
         from netweft.plugins.mechanisms.switches.load import load_switches  # only where there are any

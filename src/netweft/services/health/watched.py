@@ -190,7 +190,7 @@ def _lies_in(member: Member, subnet: Subnet) -> bool:
 
 
 def _may_ask(read: Reader, balancer: LoadBalancer, network_id: str) -> bool:
-    """A gateway leads to the networks behind it for the balancers of the router's own project only."""
+    """A gateway routes to the networks behind it for the balancers of the router's own project only."""
     if network_id == balancer.vip_network_id:
         return True
     behind: frozenset[str] = read.get(("routers on", network_id)) or frozenset()

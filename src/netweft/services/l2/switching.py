@@ -54,7 +54,7 @@ def port(here: LocalPort) -> Iterator[Wanted]:
     """Its tag and MTU, who it is when it sends, and the way to it.
 
     A port whose binding is not active yet runs elsewhere: nobody here sends to it.  What comes from outside for it is
-    delivered, since others may have heard of its move before us; and what it sends goes out, since a VM sends here
+    delivered, since others may have learned of its move before us; and what it sends goes out, since a VM sends here
     only once it runs here, first of all its announcement."""
     if not here.tag:
         ids = ((NETWORK_KEY, here.port.network_id), *kept(here.carried))
@@ -75,7 +75,7 @@ def port(here: LocalPort) -> Iterator[Wanted]:
 
 
 def _deliver(here: LocalPort) -> Iterator[Wanted]:
-    """Ports of one trunk share an interface, and Open vSwitch sends nothing back unless it is told to."""
+    """Ports of one trunk share an interface, and `output` never sends back out of a packet's input port."""
     owner, to_it = cookie(Reason.PORT_DELIVERY, here.port.id), {OUT_PORT: here.number}
     tag = (PushVlan(), SetField("vlan_vid", tagged(here.tag))) if here.tag else ()
     yield INT["deliver"].flow(10, owner, to_it, *tag, Output(here.ofport))

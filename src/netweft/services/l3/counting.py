@@ -72,7 +72,7 @@ class Kept(Struct, frozen=True, kw_only=True):
 
 
 class Tally:
-    """kept: None: nothing is remembered, so that nobody knows what of the flows that are there was told already."""
+    """kept: None: nothing is remembered, so that nobody knows what of the flows that are there was reported already."""
 
     def __init__(self, kept: Kept | None) -> None:
         self._blank = kept is None
@@ -106,7 +106,7 @@ class Tally:
         return list(changed.values())
 
     def _total(self, what: _What) -> Counted:
-        """A new one says that it has begun at 0: the server keeps what was told of the one before."""
+        """A new one says that it has begun at 0: the server keeps what was reported of the one before."""
         found = self._totals.get(what)
         return found or Counted(kind=what[0], id=what[1], life=random.randrange(LIVES))
 

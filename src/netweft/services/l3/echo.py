@@ -57,7 +57,7 @@ def answers_ping(owner: int, router: int, own: Prefix, *first: Action) -> Iterat
 
 
 def answers_neighbours_ping(owner: int, router: int, own: Prefix, *back: Action) -> Iterator[BridgeFlow]:
-    """From a link-local address, which no route leads to."""
+    """From a link-local address, to which there is no route."""
     for match, turned in _echo(router, own):
         yield ITSELF.flow(30, owner, {**match, "ipv6_src": _LINK_LOCAL}, *turned, *back)
 

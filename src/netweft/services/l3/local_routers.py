@@ -38,7 +38,7 @@ def _macs(router: LocalRouter) -> Iterator[tuple[str, int]]:
 class Listing(Generic[T]):
     """What routers that are up have of a kind, by their ids in order.  Asked again, it costs what has changed.
 
-    of: what a router has of it.  may: whether it can have any, by what is told of it alone.
+    of: what a router has of it.  may: whether it can have any, by its own row alone.
     changed: called with what a router had of it, and has."""
 
     def __init__(

@@ -297,7 +297,7 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
 
     @property
     def networks(self) -> list[LocalNetwork]:
-        """That it leads to from here."""
+        """That it has routes to from here."""
         return [*(one.network for one in self.interfaces), *(one.network for one in self.exits)]
 
     @property

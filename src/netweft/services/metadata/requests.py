@@ -162,7 +162,7 @@ def _claims() -> Iterator[dict[str, Value]]:
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:
-    """One that connects without end is not heard for a while."""
+    """One that connects without end is ignored for a while."""
     if Asked.METADATA in here.deaf_to:
         owner = cookie(Reason.PORT_METADATA, here.port.id)
         for asked in (_ASKED_4, _ASKED_6):

@@ -6,7 +6,7 @@ allowed for: the next one with that address would get its answers, whatever its 
     address gone from its port, or the port gone      its connections end, on each node that knew the port, in its
                                                       network and in those that routers lead to from there
     port gone to another node, and still known here   those that nobody here has a part in end, here
-    a router leads no more from one network to another    those between the two
+    a router routes no more from one network to another   those between the two
     a load balancer leads no more to a member             those of its clients with that member (lb.endings)
 """
 
@@ -92,7 +92,7 @@ def _unbalanced(before: NodeView, after: NodeView, keys: Collection[Key]) -> Ite
 
 
 def _parted(before: NodeView, after: NodeView, keys: Collection[Key]) -> frozenset[Ended]:
-    """Of networks between which no router leads any more: while there is none, nobody would say what becomes of the
+    """Of networks between which no router routes any more: while there is none, nobody would say what becomes of the
     addresses of one in the other."""
     changed = {port.network_id for kind, id in keys if kind == "router_port" if (port := before.router_ports.get(id))}
     found: set[Ended] = set()

@@ -181,7 +181,7 @@ def _stateless(here: LocalPort, side: Side, owner: int) -> Iterator[BridgeFlow]:
 
 
 def _rejected(here: LocalPort) -> Iterator[Wanted]:
-    """What it sends, and what is for it.  One that asks for it without end is not heard for a while."""
+    """What it sends, and what is for it.  One that asks for it without end is ignored for a while."""
     owner = cookie(Reason.PORT_REJECTED, here.port.id)
     number = rejecting_meter(here.port.id)
     limit = (Meter(number),) if here.can_limit else ()

@@ -151,7 +151,7 @@ def change(past: Past, *, sees_nodes: bool) -> Object:
 
 
 def finding(type: str, found: Finding, *, sees_nodes: bool) -> Object:
-    """Who does not see nodes is told neither which one nor what only an admin can do."""
+    """Who does not see nodes sees neither which one it is nor what only an admin can do."""
     code = found.code
     mine = sees_nodes or not code.by_admin
     return {

@@ -113,7 +113,7 @@ class Explain:
         return self._services[type].find(context, Listing(Query({key: [value]}), fields, {}), dict)
 
     def _explained(self, context: Context, id: str, lags: Mapping[str, Lag]) -> tuple[str, Row, Object]:
-        """Its kind, as it is kept, and what is told of it by the rows."""
+        """Its kind, as it is stored, and what its rows say."""
         type, shown = self._shown(context, id)
         kind = self._kinds[type]
         with self._store.read() as tx:

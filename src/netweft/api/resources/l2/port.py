@@ -139,7 +139,7 @@ def _levels(port: Object, network: Object) -> Object:
 
 
 def refuse_to_part(tx: ReadTransaction, context: Context, current: Object | None, wanted: Object | None) -> None:
-    """A port that another project's floating IP leads to goes when an admin says so."""
+    """A port with another project's floating IP is deleted by an admin only."""
     if wanted is None and current is not None and not context.is_admin:
         leading = tx.get_many("floatingips", current.get(LEADING) or ())
         if any(one["project_id"] != context.project_id for one in leading.values()):

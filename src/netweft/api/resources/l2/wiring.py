@@ -107,7 +107,7 @@ class AtOnce:
 
 def _interface(wiring: Wiring, port_id: str, *, own: bool) -> Object:
     """What its owner may know; a network's owner sees others' ports, not what they send.  Counts are those of the whole
-    interface: not told of a sub-port, which shares it."""
+    interface: not of a sub-port, which shares its parent's."""
     counts = structs.asdict(wiring.vif.counts) if own and wiring.port_id == port_id else None
     return {"link": wiring.vif.link, "mtu": wiring.vif.mtu, "counts": counts}
 

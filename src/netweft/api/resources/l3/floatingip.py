@@ -52,7 +52,7 @@ def present(tx: ReadTransaction, floating_ips: Sequence[Object]) -> Sequence[Obj
 
 
 def refuse_others_port(tx: ReadTransaction, context: Context, current: Object | None, wanted: Object | None) -> None:
-    """It leads to its own project's ports, unless an admin lets it."""
+    """It is associated with its own project's ports, unless an admin does it."""
     port_id = (wanted or {}).get("port_id")
     if wanted is None or not port_id:
         return

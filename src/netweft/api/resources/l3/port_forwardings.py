@@ -144,7 +144,7 @@ def ranges_of(given: Object, *, whole: bool) -> Object:
 
 
 def _check_port(tx: WriteTransaction, context: Context, floating_ip: Object, wanted: Object) -> None:
-    """It forwards to its own project's ports, unless an admin lets it: as a floating IP leads to those only."""
+    """It forwards to its own project's ports, unless an admin does it; as a floating IP is associated."""
     if PORT not in wanted:
         return
     check_ports(tx.glance, context, [{"port_id": wanted[PORT]}])

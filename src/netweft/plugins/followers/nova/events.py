@@ -1,4 +1,4 @@
-"""What Nova has to be told of a port, and in which order.  Pure.
+"""Which events of a port Nova has to be notified of, and in which order.  Pure.
 
     row of a port ──desired──▶ Told ◀──what Nova was told last      events(was, now) ──▶ POST os-server-external-events
 
@@ -47,7 +47,7 @@ def desired(row: Object) -> Told:
 
 
 def events(port_id: str, was: Told, now: Told | None) -> Iterator[Event]:
-    """In order.  A port that Nova was never told of is no change to it: it asked for that port itself.
+    """In order.  A port that Nova was never notified of is no change to it: it asked for that port itself.
     now: None when the row is deleted."""
     if now is None or was.server != now.server:
         if was.server:

@@ -61,13 +61,13 @@ class Ends(NamedTuple):
         return min(found, key=lambda one: one.address, default=None)
 
     def forwarding(self, address: IPv4Address, port: Ports | None) -> PortForwarding | None:
-        """By which this port outside, the source, leads in."""
+        """The forwarding of this external port, the source."""
         if port is None or self._place is None:
             return None
         return self.forwarded.by_port(self._place, int(address), port.protocol, port.source)
 
     def forwarding_to(self, address: IPv4Address, port: Ports | None) -> PortForwarding | None:
-        """Which leads to this port inside, the target."""
+        """The forwarding to this internal port, the target."""
         if port is None or self._place is None:
             return None
         return self.forwarded.by_port_inside(self._place, int(address), port.protocol, port.target)

@@ -1,5 +1,5 @@
 """Where a floating IP is: with its VM, on a node that is wired to the external network; else where the gateway is.
-So it is of routers with gateways on several networks: who has asked by which is known there only
+So it is of routers with gateways on several networks: by which one a request came is known there only
 (`gateways/symmetric_replies`).
 
 Each node works it out from what all of them are told, the VM's place and what its node is wired to, so that one alone
@@ -43,8 +43,8 @@ class Placed(NamedTuple):
 
 
 class FloatingPlaces:
-    """read: what is known, in which a change is already when this hears of it.  wired: the physical networks that this
-    node is wired to."""
+    """read: what is known, in which a change is already when this is called for it.  wired: the physical networks that
+    this node is wired to."""
 
     def __init__(self, read: Reader, wired: frozenset[str]) -> None:
         self._read = read

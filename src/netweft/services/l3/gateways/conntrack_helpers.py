@@ -2,7 +2,7 @@
 
     to_outside    to the helper's port      tracked with the helper, which translates what is said of addresses in it
     from_outside  from the helper's port    the same, since lengths may have changed
-    translated    a connection it heard of  committed, with the addresses that the helper knows
+    translated    a connection it expects   committed, with the addresses that the helper knows
 
 What is called back is for the guarded port's rules to permit, as in Neutron.
 """

@@ -51,7 +51,7 @@ def _sent(here: LocalRouter, way: WayToGateway) -> Iterator[BridgeFlow]:
 
 def _passed_on(here: LocalRouter, candidate: Gateway, way: WayToGateway) -> Iterator[BridgeFlow]:
     """On a wire only what comes from those who may make a loop of it.  What physical hosts send to this node, and nodes
-    that have heard nothing yet, is routed here (`neighbours/unknown_hosts`)."""
+    that have not learned it yet, is routed here (`neighbours/unknown_hosts`)."""
     id, owner = way.interface.port.id, cookie(Reason.ROUTER_GATEWAY, here.router.id)
     to_us: dict[str, Value] = {LOCAL_VLAN: way.interface.network.vlan, "eth_dst": wire_mac(here.node, id)}
     relay = (SetField("eth_dst", mac(way.relay.peer.mac_address)), *LOOPBACK, SWITCHING.goto)

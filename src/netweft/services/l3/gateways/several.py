@@ -1,5 +1,5 @@
-"""A router with several gateways, all of which are on one node: each has its own NAT, told apart where packets leave by
-the MAC that they leave with, and where they come in by their network.
+"""A router with several gateways, all of which are on one node: each has its own NAT, found by the MAC that
+packets leave with, and by the network that they come in from.
 
     routing ─▶ paths ─▶ one of the default routes, by the packet's addresses    where `enable_default_route_ecmp` is on
             └▶ the first gateway's whose next hop is not down                   else
@@ -71,7 +71,7 @@ def default_routes(here: LocalRouter) -> Iterator[BridgeFlow]:
 
 
 def _hops(gateway: Gateway, version: int) -> list[Hop]:
-    """Several gateways may have one next hop, and are told apart."""
+    """Several gateways may have one next hop: the same address on different networks."""
     found = (by_gateway(gateway, hop) for hop in gateway.next_hops if hop.version == version)
     return [path._replace(by=gateway.port.id) for path in found]
 

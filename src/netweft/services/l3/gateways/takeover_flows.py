@@ -1,4 +1,4 @@
-"""What a node hears and says on the external network for gateways that it may have to take over (`agent/l3/failover`),
+"""What a node receives and sends outside for gateways that it may have to take over (`agent/l3/failover`),
 and for floating IPs that come here from another node (`agent/l3/floating_handover`).
 
 Questions and answers of the nodes themselves have flows of their own, without the limits of what others ask.
@@ -40,7 +40,7 @@ def _hears(gateway: Gateway) -> Iterator[BridgeFlow]:
 
 
 def of_floating_ip(here: LocalFloatingIp) -> Iterator[BridgeFlow]:
-    """Who has it answers any node that asks; who asks hears what is answered, and what others ask and say."""
+    """Who has it answers any node that asks; who asks receives the answers, and what others ask and announce."""
     if not here.end.answers and not here.waits:
         return
     end, reason = here.end, Reason.FLOATING_ANSWERS if here.end.answers else Reason.FLOATING_TAKEOVER

@@ -1,4 +1,4 @@
-"""A router on the external network: it answers for its addresses, and hears who answers for others."""
+"""A router on the external network: it answers for its addresses, and learns who answers for others."""
 
 from collections.abc import Iterator
 

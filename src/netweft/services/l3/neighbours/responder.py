@@ -47,7 +47,7 @@ def answers(interface: Interface) -> Iterator[BridgeFlow]:
 def nobody_elses(
     owner: int, network: LocalNetwork, addresses: Iterable[Prefix], mac_address: str = ""
 ) -> Iterator[BridgeFlow]:
-    """Of what is plugged in nowhere: no port here is heard when it says that it has one of these addresses; nor does
+    """Of what is plugged in nowhere: no port here may claim one of these addresses; nor does
     anything leave with this MAC, which the wire's switches would believe."""
     if mac_address:
         yield REQUESTS.flow(CLAIM, owner, {LOCAL_VLAN: network.vlan, "eth_src": mac(mac_address)})

@@ -43,7 +43,7 @@ def network(_: Uplinks, here: LocalNetwork, __: Flood) -> Iterator[Wanted]:
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:
-    """What is said to it; and one that asks without end is not heard for a while."""
+    """What is advertised to it; and one that solicits without end is ignored for a while."""
     if not here.network.advertised:
         return
     routers = tuple(filter(None, (_said(one, here) for one in here.routers)))
@@ -88,7 +88,7 @@ def _servers(subnets: Iterable[Subnet]) -> list[IPv6Address]:
 
 
 def to_say(before: Advertised | None, now: Advertised | None) -> list[Advertisement]:
-    """What a port has to hear after what it has heard before: what is new, and what holds no longer.
+    """What has to be advertised to a port after what was before: what is new, and what holds no longer.
 
     A prefix that a router no longer says is still on the link, and the port's address is its own: it is deprecated, no
     more.  What another router still says holds."""

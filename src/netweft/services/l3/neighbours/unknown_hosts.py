@@ -170,7 +170,7 @@ def _asked_for(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
 
 
 def claimed(network: LocalNetwork, address: Prefix) -> Iterator[BridgeFlow]:
-    """Who says that he has an address that was learned: the agent hears it, beside whoever it is for."""
+    """A claim (gratuitous ARP, advertisement) of a learned address: the agent gets it, beside whoever it is for."""
     if not network.unsure:
         return
     says: dict[str, Value] = {"eth_type": ETH_ARP, "arp_spa": address.value}
@@ -222,7 +222,7 @@ def limited(here: LocalNetwork, kind: RouterLimit) -> tuple[Action, ...]:
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:
-    """One that says without end what it has is not heard for a while, nor told others."""
+    """One that claims addresses without end is ignored for a while, and its claims are not relayed."""
     if here.network.unsure and Asked.NEXT_HOP in here.deaf_to:
         owner = cookie(Reason.NETWORK_CLAIM, here.port.id)
         for why in LIMITS:

@@ -101,7 +101,7 @@ def _in_order(here: LocalForwarding, block: Block) -> Iterator[BridgeFlow]:
 
 
 def written_over(here: LocalForwarding, block: Block) -> tuple[Action, ...]:
-    """What comes in for a port of this block, which leads to its own port inside."""
+    """What comes in for an external port of this block, which has its own internal port."""
     port = [SetField(_ends(here)[1], block.inside)] if block.first != block.inside else ()
     return SetField("ipv4_dst", addresses(here)[1]), *port
 
@@ -190,7 +190,7 @@ def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
 
 
 def _like_the_gateways(here: LocalRouter, gateway: Gateway, address: Prefix) -> Iterator[BridgeFlow]:
-    """It answers ping; of anything else that is for no forwarding nothing is heard."""
+    """It answers ping; anything else that is for no forwarding is dropped."""
     owner = cookie(Reason.ROUTER_FLOATING_IP, here.router.id)
     to_it: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4, "ipv4_dst": address.value}
     yield FROM_OUTSIDE.flow(ITS_OWN, owner, {**to_it, "ip_proto": PROTO_ICMP}, ITSELF.goto)

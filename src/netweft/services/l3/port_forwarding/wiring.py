@@ -27,12 +27,12 @@ class ForwardedAddresses:
         self._to: defaultdict[_End, dict[str, PortForwarding]] = defaultdict(dict)
 
     def by_port(self, place: Place, address: int, protocol: int, port: int) -> PortForwarding | None:
-        """Which one leads in from this port outside."""
+        """The one of this external port."""
         found = self._from.get((place, address, protocol), {}).values()
         return next((one for one in found if one.external_first <= port <= one.external_last), None)
 
     def by_port_inside(self, place: Place, address: int, protocol: int, port: int) -> PortForwarding | None:
-        """Which one leads there: no two do."""
+        """The one to this internal port: there are no two."""
         found = self._to.get((place, address, protocol), {}).values()
         return next((one for one in found if one.internal_first <= port <= one.internal_last), None)
 
@@ -69,7 +69,7 @@ def _addresses(one: PortForwarding) -> Forwarded:
 
 
 def local_forwarding(read: Reader, id: str) -> LocalForwarding | None:
-    """None: its router has no gateway here that leads there, or is down."""
+    """None: its router has no gateway here for it, or is down."""
     forwarding: PortForwarding = read.get(("port_forwarding", id))
     router: Router | None = read.get(("router", forwarding.router_id))
     if router is None or not router.admin_state_up:

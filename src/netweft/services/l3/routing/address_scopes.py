@@ -1,4 +1,4 @@
-"""Address scopes: a router leads from one scope into another by NAT only, as in Neutron.  No scope is one, too.
+"""Address scopes: a router forwards from one scope into another by NAT only, as in Neutron.  No scope is one, too.
 
     between its networks        dropped in `routing`, by where the packet is and which route it would take
     to outside, with SNAT       another scope's: translated; the external network's own: as it is

@@ -169,7 +169,7 @@ def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:
-    """One that makes the agent say more than it should is not heard for a while."""
+    """One that makes the agent answer more than it should is ignored for a while."""
     if here.network.routed and Asked.ERROR in here.deaf_to:
         yield HAND_UP.flow(20, cookie(Reason.ROUTER_HAND_UP, here.port.id), {IN_PORT: here.number})
 

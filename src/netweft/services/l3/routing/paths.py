@@ -62,7 +62,7 @@ def route(
     ports: bool = True,
     more: Mapping[str, Value] = MappingProxyType({}),
 ) -> Iterator[BridgeFlow]:
-    """To there by these next hops, all of which answer.  ports: flows are told apart by ports, too.  more: what else
+    """To there by these next hops, all of which answer.  ports: flows are hashed by ports, too.  more: what else
     packets have that take it, by one next hop."""
     if len(hops) == 1:
         yield from _one(here, owner, how_high, to, hops[0], more=more)

@@ -1,4 +1,4 @@
-"""Nodes watch until a packet was caught, the time is over, or nobody waits any more; then they are told that it ends.
+"""Nodes watch until a packet was caught, the time is over, or nobody waits any more; then they are notified of the end.
 
 A node that is not told forgets by itself (`wire.watched`).  Where ports move, the nodes that they are on by then watch.
 One node begins before the other: what is caught until the turn after all have begun is no packet's start.
