@@ -6,7 +6,7 @@ from zlib import crc32
 
 import msgspec
 import pytest
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 from netweft.agent import journal, state
 from netweft.agent.state import MAGIC, StateFile
@@ -132,7 +132,8 @@ async def test_a_burst_is_written_once_and_the_end_at_last(file: StateFile, monk
     for _ in range(10):
         file.keep(to(VIEW))
         await asyncio.sleep(0)
-    await asyncio.sleep(0.2)
+    await until(lambda: bool(written))
+    await asyncio.sleep(0.1)  # in which a second one would be written
     assert len(written) == 1
     file.keep(to(EMPTY_VIEW, VIEW))
     await asyncio.sleep(0)

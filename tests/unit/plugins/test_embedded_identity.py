@@ -123,15 +123,15 @@ def _insert_network(store: Store) -> None:
         tx.insert("networks", {"id": "n"})
 
 
-async def test_tokens_expire(settings: ServerSettings, store: Store) -> None:
-    short = ServerSettings(state_dir=settings.state_dir, token_hours=0.2 / 3600)
-    identity = await asyncio.to_thread(create, short, store)
+async def test_tokens_expire(
+    identity: EmbeddedIdentity, settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     token = await login(identity, openrc(settings)["OS_PASSWORD"])
     await identity.authenticate(token)
-    await asyncio.sleep(0.25)
+    expired = time.time() + settings.token_hours * 3600 + 1
+    monkeypatch.setattr(time, "time", lambda: expired)
     with pytest.raises(Unauthorized):
         await identity.authenticate(token)
-    identity.close()
 
 
 async def test_expired_tokens_do_not_pile_up(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 from netweft.store import shares
 from netweft.store.shares import Shares
@@ -274,14 +274,15 @@ async def test_the_event_loop_looks_at_its_sockets_between_two_pieces(turns: Tur
 
 
 async def test_reads_go_on_while_somebody_writes_for_long_and_writers_wait_for_their_turn(turns: Turns) -> None:
-    go, order = threading.Event(), []
+    go, begun, order = threading.Event(), threading.Event(), []
 
     def long() -> None:
-        assert go.wait(10)
+        begun.set()
+        assert go.wait(PATIENCE)
         order.append("long")
 
     writing = asyncio.create_task(_as("loud", turns.write, long, long=True))
-    await asyncio.sleep(0.05)
+    await until(begun.is_set)
     waiting = asyncio.create_task(_as("quiet", turns.write, lambda: order.append("short")))
     for _ in range(5):
         assert await _as("quiet", turns.read, lambda: 7) == 7
@@ -308,11 +309,16 @@ async def test_what_the_work_raises_is_raised_to_who_asked(embedded: bool, long:
 
 
 async def test_work_that_nobody_waits_for_any_more_is_not_begun(turns: Turns) -> None:
-    go, begun = threading.Event(), []
-    first = asyncio.create_task(turns.write(lambda: go.wait(10), long=True))
-    await asyncio.sleep(0.02)
+    go, writes, begun = threading.Event(), threading.Event(), []
+
+    def long() -> None:
+        writes.set()
+        go.wait(PATIENCE)
+
+    first = asyncio.create_task(turns.write(long, long=True))
+    await until(writes.is_set)
     given_up = [asyncio.create_task(turns.write(lambda: begun.append(1), long=long)) for long in (True, False)]
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.02)  # they would begin, if they could
     for task in given_up:
         task.cancel()
     go.set()
