@@ -118,7 +118,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     service_project_domain: Annotated[str, Meta(description="that project's domain, by name")] = "Default"
     nova_events: Annotated[bool, Meta(description="tell Nova of ports plugged, unplugged, changed and deleted")] = False
     nova_url: Annotated[
-        str, Meta(pattern=r"^(https?://[^/]+.*)?$", description="Nova's endpoint; empty: as the catalogue says")
+        str, Meta(pattern=r"^(https?://[^/]+.*)?$", description="Nova's endpoint; empty: the catalogue's")
     ] = ""
     nova_interface: Annotated[
         Literal["public", "internal", "admin"], Meta(description="which of the catalogue's endpoints for Nova")
@@ -260,7 +260,7 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     metrics_listen: MetricsListen = ()
     otlp_endpoint: OtlpEndpoint = ""
     lldp_socket: Annotated[
-        str, Meta(description="lldpd's, which says what NICs are plugged into; empty: nobody is asked")
+        str, Meta(description="lldpd's socket, for where NICs are plugged in; empty: without LLDP")
     ] = ""
     lldp_seconds: Annotated[float, Meta(ge=0.5, description="seconds between two questions to lldpd")] = 10.0
     log_level: Annotated[LogLevel, Meta(description="debug, info, warning or error")] = "info"

@@ -34,7 +34,7 @@ _WORDS = {True: "it passes", False: "it does not pass", None: "not found out whe
 @click.option(
     "--what-if",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="a JSON file with rules and routes that are not there yet; nodes are not asked then",
+    help="a JSON file with rules and routes that are not there yet; nodes are not queried then",
 )
 @click.option("--json", "as_json", is_flag=True, help="the server's answer; its codes are stable, see docs/codes.md")
 @here.here_option

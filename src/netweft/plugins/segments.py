@@ -43,11 +43,11 @@ class SegmentType:
         return f"segment:{self.name}:{physical_network or ''}"
 
     def most_mtu(self, settings: ServerSettings, physical_network: str | None) -> int:
-        """That may be asked for."""
+        """The largest that may be asked for, in bytes."""
         return max(self.cuts_to, self.mtu(settings, physical_network))
 
     def mtu(self, settings: ServerSettings, physical_network: str | None) -> int:
-        """Of a network on such a segment."""
+        """Of a network on such a segment, in bytes."""
         if self.overhead:
             more = _IPV6_MORE if settings.overlay_ip_version == 6 else 0
             more += self.overhead_with_ovn if settings.ovn_northbound else 0
