@@ -10,12 +10,12 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from tests.examples import examples
+from tests.examples import rounds
 
 from .region import Region, Somebody, number, together
 
 pytestmark = pytest.mark.postgres
-ROUNDS = examples(3)
+ROUNDS = rounds(3)
 
 
 def _body(member: str, at: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.examples import examples
+from tests.examples import rounds
 
 from netweft.control.l2 import binding
 from netweft.model import NodeFacts
@@ -14,7 +14,7 @@ from netweft.store import Store
 from .region import Region, together
 
 pytestmark = pytest.mark.postgres
-ROUNDS = examples(3)
+ROUNDS = rounds(3)
 HOSTS = ("hv1", "hv2", "hv3")
 
 

@@ -4,14 +4,14 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.examples import examples
+from tests.examples import rounds
 
 from .region import Region, Somebody, together
 
 pytestmark = pytest.mark.postgres
 LB = "/load-balancer/v2/lbaas"
 P: dict[str, Any] = {"protocol": "TCP", "lb_algorithm": "ROUND_ROBIN"}
-ROUNDS = examples(3)
+ROUNDS = rounds(3)
 
 
 async def _active(red: Somebody, id: str) -> None:

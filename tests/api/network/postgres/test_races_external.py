@@ -1,12 +1,12 @@
 """Who a network is external to, raced on two servers: withdrawn or needed, never both."""
 
 import pytest
-from tests.examples import examples
+from tests.examples import rounds
 
 from .region import Region, together
 
 pytestmark = pytest.mark.postgres
-ROUNDS = examples(3)
+ROUNDS = rounds(3)
 
 
 def _entry(network: str, target: str) -> dict[str, str]:

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from tests.examples import examples
+from tests.examples import rounds
 
 from .region import Region, Somebody, together
 
 pytestmark = pytest.mark.postgres
-ROUNDS = examples(3)
+ROUNDS = rounds(3)
 POLICIES, RULES, GROUPS = (f"/fwaas/firewall_{kind}" for kind in ("policies", "rules", "groups"))
 MEMBERS = {POLICIES: "firewall_policy", RULES: "firewall_rule", GROUPS: "firewall_group"}
 

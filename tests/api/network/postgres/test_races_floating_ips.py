@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, NamedTuple
 
 import pytest
-from tests.examples import examples
+from tests.examples import rounds
 
 from netweft.control.l3 import associations
 from netweft.model.router import LED, LED_ON
@@ -13,7 +13,7 @@ from netweft.store import Object, Store
 from .region import Region, Somebody, number, together
 
 pytestmark = pytest.mark.postgres
-ROUNDS = examples(3)
+ROUNDS = rounds(3)
 
 
 class Place(NamedTuple):

@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from tests.examples import examples
+from tests.examples import rounds
 
 from .region import Region, Somebody, together
 from .test_races_floating_ips import Place, _lead, _made, _make, _place
 
 pytestmark = pytest.mark.postgres
-ROUNDS = examples(2)
+ROUNDS = rounds(2)
 
 
 async def _inside(who: Somebody, port: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from tests.examples import examples
+from tests.examples import rounds
 
 from netweft.control.l2 import binding
 from netweft.control.l3 import gateway_hosts
@@ -15,7 +15,7 @@ from netweft.store import Object, Query, Store
 from .region import Region, Somebody, number
 
 pytestmark = pytest.mark.postgres
-ROUNDS = examples(3)
+ROUNDS = rounds(3)
 HOSTS = [f"hv{n}" for n in range(6)]
 
 

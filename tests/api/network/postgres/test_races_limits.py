@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from tests.examples import examples
+from tests.examples import rounds
 
 from .region import Region, number, together
 
 pytestmark = pytest.mark.postgres
-ROUNDS = examples(3)
+ROUNDS = rounds(3)
 
 
 async def _external(region: Region) -> str:

@@ -1,12 +1,12 @@
 """Metering on two servers: rules do not overlap, and a label goes with all of its rules."""
 
 import pytest
-from tests.examples import examples
+from tests.examples import rounds
 
 from .region import Region, together
 
 pytestmark = pytest.mark.postgres
-ROUNDS = examples(4)
+ROUNDS = rounds(4)
 RULES = "/metering/metering-label-rules"
 
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from tests.examples import examples
+from tests.examples import rounds
 
 from .region import Region, Somebody, together
 
 pytestmark = pytest.mark.postgres
-ROUNDS = examples(4)
+ROUNDS = rounds(4)
 FOUR = "ipv4_address_scope"
 
 

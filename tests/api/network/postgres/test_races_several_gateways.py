@@ -1,7 +1,7 @@
 """Gateways of one router that come and go on two servers: the router says what its ports are, and never too many."""
 
 import pytest
-from tests.examples import examples
+from tests.examples import rounds
 
 from netweft.control.l3.more_gateways import MOST
 from netweft.store import Object
@@ -9,7 +9,7 @@ from netweft.store import Object
 from .region import Region, Somebody, together
 
 pytestmark = pytest.mark.postgres
-ROUNDS = examples(2)
+ROUNDS = rounds(2)
 
 
 async def _external(region: Region, cidr: str) -> str:
