@@ -126,13 +126,21 @@ class Balancer:
     """Made by one request, with a listener on port 80 and these members; done when it is ACTIVE."""
 
     def __init__(
-        self, lab: Lab, network: str, vip: str, *members: str, port: int = 8080, protocol: str = "TCP", **pool: object
+        self,
+        lab: Lab,
+        network: str,
+        vip: str,
+        *members: str,
+        port: int = 8080,
+        protocol: str = "TCP",
+        flavor: str | None = None,
+        **pool: object,
     ) -> None:
         self._lab, self.vip = lab, vip
         ends = [{"address": one, "protocol_port": port} for one in members]
         made = {"name": "pool", "protocol": protocol, "lb_algorithm": "ROUND_ROBIN", "members": ends, **pool}
         listener = {"protocol": protocol, "protocol_port": 80, "default_pool": made}
-        wanted = {"vip_network_id": network, "vip_address": vip, "listeners": [listener]}
+        wanted = {"vip_network_id": network, "vip_address": vip, "listeners": [listener], "flavor_id": flavor}
         with lab.cloud() as cloud:
             self.id: str = cloud.balancing("POST", "loadbalancers", {"loadbalancer": wanted})["loadbalancer"]["id"]
             tree = cloud.balancing("GET", f"loadbalancers/{self.id}/status")["statuses"]["loadbalancer"]

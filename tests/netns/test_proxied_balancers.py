@@ -1,6 +1,7 @@
 """Load balancers that need HAProxy, with real requests: by two instances, changed and killed under load."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -22,7 +23,7 @@ from netweft.lab.commands import in_namespace
 from netweft.lab.vm import Vm
 from netweft.model.proxy import PROXY_OWNER
 
-VIP = "10.62.0.100"
+VIP, ALONE = "10.62.0.100", "10.62.0.101"
 NODES = ("hv1", "hv2")
 
 
@@ -85,6 +86,34 @@ def test_two_instances_serve(lab: Lab, stage: Stage) -> None:
     told = nothing_is_said(lab, stage.client.port_id, VIP, **HTTP)
     assert any("HAProxy takes it" in step["does"] for step in told["forward"]["steps"])
     assert told["nodes"][-1]["ends"][-1]["port_id"] in {one["id"] for one in ports(lab, stage.balancer)}
+
+
+@contextlib.contextmanager
+def flavor(lab: Lab, **data: str) -> Iterator[str]:
+    with lab.cloud() as cloud:
+        profile = {"name": "profile", "provider_name": "netweft", "flavor_data": json.dumps(data)}
+        made = cloud.balancing("POST", "flavorprofiles", {"flavorprofile": profile})["flavorprofile"]["id"]
+        wanted = {"flavor": {"name": "flavor", "flavor_profile_id": made}}
+        found: str = cloud.balancing("POST", "flavors", wanted)["flavor"]["id"]
+    yield found
+    with lab.cloud() as cloud:
+        cloud.balancing("DELETE", f"flavors/{found}")
+        cloud.balancing("DELETE", f"flavorprofiles/{made}")
+
+
+def test_a_flavor_says_on_how_many_nodes_it_runs(lab: Lab, stage: Stage) -> None:
+    """A failover, which has nobody to take over, moves and resets nothing."""
+    network, all_ = lab.port(stage.client)["network_id"], {one.name for one in stage.members}
+    with flavor(lab, loadbalancer_topology="SINGLE") as single:
+        made = Balancer(lab, network, ALONE, *map(address, stage.members), protocol="HTTP", flavor=single)
+        (its,) = ports(lab, made)
+        running = {node: 1 + (its["binding:host_id"] == node) for node in NODES}
+        until(lambda: {node: len(masters(lab, node)) for node in NODES} == running, "it runs on that node")
+        assert by(get(stage.namespace, ALONE, times=10)) == all_
+        change(lab, made, "PUT", f"loadbalancers/{made.id}/failover")
+        assert ports(lab, made)[0]["id"] == its["id"]
+        assert by(get(stage.namespace, ALONE, times=10)) == all_
+        made.close()
 
 
 def test_the_client_is_known_and_policies_decide(lab: Lab, stage: Stage) -> None:
