@@ -5,7 +5,8 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Self
 
 from tests.netns.harness import Lab, until
@@ -123,7 +124,8 @@ def ask(namespace: str, address: str, port: int = 80, times: int = 1, kind: str 
 
 
 class Balancer:
-    """Made by one request, with a listener on port 80 and these members; done when it is ACTIVE."""
+    """Made by one request, with a listener on port 80 and these members; done when it is ACTIVE.  own: what is to be
+    said of itself besides."""
 
     def __init__(
         self,
@@ -133,14 +135,14 @@ class Balancer:
         *members: str,
         port: int = 8080,
         protocol: str = "TCP",
-        flavor: str | None = None,
+        own: Mapping[str, object] = MappingProxyType({}),
         **pool: object,
     ) -> None:
         self._lab, self.vip = lab, vip
         ends = [{"address": one, "protocol_port": port} for one in members]
         made = {"name": "pool", "protocol": protocol, "lb_algorithm": "ROUND_ROBIN", "members": ends, **pool}
         listener = {"protocol": protocol, "protocol_port": 80, "default_pool": made}
-        wanted = {"vip_network_id": network, "vip_address": vip, "listeners": [listener], "flavor_id": flavor}
+        wanted = {"vip_network_id": network, "vip_address": vip, "listeners": [listener], **own}
         with lab.cloud() as cloud:
             self.id: str = cloud.balancing("POST", "loadbalancers", {"loadbalancer": wanted})["loadbalancer"]["id"]
             tree = cloud.balancing("GET", f"loadbalancers/{self.id}/status")["statuses"]["loadbalancer"]

@@ -240,6 +240,21 @@ def test_from_outside_by_a_floating_ip(lab: Lab, stage: Stage) -> None:
         assert {one.split()[0] for one in found} == {one.name for one in stage.members}
 
 
+def test_a_vip_on_a_port_that_was_there_before(lab: Lab, stage: Stage) -> None:
+    """kubeovn/kube-ovn#5377: clients on other nodes did not reach it."""
+    network, members = lab.port(stage.here)["network_id"], stage.members[:2]
+    with lab.cloud() as cloud:
+        port = cloud.create("ports", network_id=network)
+    vip = next(one["ip_address"] for one in port["fixed_ips"] if "." in one["ip_address"])
+    own = {"vip_network_id": None, "vip_port_id": port["id"]}
+    made = Balancer(lab, network, vip, *map(address, members), own=own)
+    for frm in (stage.here, stage.red):
+        assert asked(lab, frm, vip, times=20) == {f"{one.name} {address(frm)}" for one in members}
+    made.close()
+    with lab.cloud() as cloud:
+        cloud.delete("ports", port["id"])
+
+
 def test_groups_of_a_vip_say_who_may(lab: Lab, stage: Stage) -> None:
     balancer, path = stage.balancers[4], f"loadbalancers/{stage.balancers[4].id}"
 

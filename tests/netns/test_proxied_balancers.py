@@ -105,7 +105,7 @@ def test_a_flavor_says_on_how_many_nodes_it_runs(lab: Lab, stage: Stage) -> None
     """A failover, which has nobody to take over, moves and resets nothing."""
     network, all_ = lab.port(stage.client)["network_id"], {one.name for one in stage.members}
     with flavor(lab, loadbalancer_topology="SINGLE") as single:
-        made = Balancer(lab, network, ALONE, *map(address, stage.members), protocol="HTTP", flavor=single)
+        made = Balancer(lab, network, ALONE, *map(address, stage.members), protocol="HTTP", own={"flavor_id": single})
         (its,) = ports(lab, made)
         running = {node: 1 + (its["binding:host_id"] == node) for node in NODES}
         until(lambda: {node: len(masters(lab, node)) for node in NODES} == running, "it runs on that node")

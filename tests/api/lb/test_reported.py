@@ -124,3 +124,43 @@ def test_nobody_is_led_to_metadata(tree: Tree, spelling: str) -> None:
     assert refused(tree.lb("alice", "PUT", path, {"member": {"monitor_address": spelling}})) == told
     assert refused(tree.put(AT | {"monitor_address": spelling})) == told
     assert (tree.status, len(tree.members())) == ("ACTIVE", 1)
+
+
+def test_no_members_at_all(tree: Tree) -> None:
+    """terraform-provider-openstack#898: null, and an empty list, ended as errors of the server."""
+    tree.add(address="10.0.0.50")
+    assert refused(tree.lb("alice", "PUT", f"/pools/{tree.pool}/members", {"members": None}))[0] == 400
+    assert len(tree.members()) == 1
+    assert tree.put().status_code == 202
+    assert (tree.status, tree.members()) == ("ACTIVE", [])
+
+
+def test_a_monitor_that_comes_after_the_members_watches_them(tree: Tree) -> None:
+    """a10networks/a10-octavia#579: those that were there before had none.  sapcc/octavia-f5-provider-driver#230: a
+    member with an address of its own for that was watched when the monitor had gone."""
+    members = [tree.add(address="10.0.0.50"), tree.add(address="10.0.0.51", monitor_port=81)]
+    paths = [f"/pools/{tree.pool}/members/{one.json()['member']['id']}" for one in members]
+    monitor = tree.lb.make("/healthmonitors", pool_id=tree.pool, **MONITOR)
+    assert [tree.lb.get(path)["operating_status"] for path in paths] == ["OFFLINE", "OFFLINE"]
+    tree.lb.delete(f"/healthmonitors/{monitor['id']}")
+    assert [tree.lb.get(path)["operating_status"] for path in paths] == ["NO_MONITOR", "NO_MONITOR"]
+
+
+def test_a_member_is_switched_off_and_on(tree: Tree) -> None:
+    """a10networks/a10-octavia#490: not the first time.  sapcc/octavia-f5-provider-driver#203: a pool with one that is
+    off on purpose was said to be DEGRADED."""
+    tree.add(address="10.0.0.50")
+    path = f"/pools/{tree.pool}/members/{tree.add(address='10.0.0.51').json()['member']['id']}"
+    for up, status in ((False, "OFFLINE"), (True, "NO_MONITOR")):
+        assert tree.lb.put(path, admin_state_up=up)["admin_state_up"] is up
+        assert tree.lb.get(path)["operating_status"] == status
+        assert tree.lb.get(f"/pools/{tree.pool}")["operating_status"] == "ONLINE"
+
+
+def test_a_members_address_need_not_be_of_its_subnet(tree: Tree) -> None:
+    """a10networks/a10-octavia#532: such a member, and then any change of it, was an ERROR.  Its router says the way."""
+    subnet = tree.balancer["vip_subnet_id"]
+    made = tree.add(address="192.0.2.38", subnet_id=subnet).json()["member"]
+    assert tree.put({"address": "192.0.2.38", "protocol_port": 80, "weight": 7}).status_code == 202
+    shown = tree.lb.get(f"/pools/{tree.pool}/members/{made['id']}")
+    assert (shown["weight"], shown["subnet_id"], shown["provisioning_status"]) == (7, subnet, "ACTIVE")
