@@ -1,5 +1,5 @@
-"""Floods of new connections, to a VIP, a VM and outside by SNAT, and of SYNs to VIPs: the node's other networks and
-VIPs go on, and it is told who floods."""
+"""Floods of new connections, to a VIP, a VM and outside by SNAT, of SYNs and of fragments to VIPs: the node's other
+networks and VIPs go on, and it is told who floods."""
 
 import contextlib
 import subprocess
@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
+from tests.netns import frames, vip_fragments
 from tests.netns.balancers import Balancer, ask, serving
 from tests.netns.harness import Lab, until
 from tests.netns.outside import OUTSIDE, external_network, next_hop
 from tests.netns.probes import SYN, segment
 from tests.netns.proxied import get, serving_http
 from tests.netns.test_explain import explain
+from tests.netns.test_reported import CUT, MUCH
 from tests.netns.test_routing import address, make_router
 
 from netweft.dataplane.unixctl.zone_limits import Zone, zones
@@ -173,19 +175,64 @@ def test_floods_of_syns(lab: Lab, stage: Stage, kind: str) -> None:
         until(served, "the flooded VIP is served again")
 
 
+def test_floods_of_fragments(lab: Lab, stage: Stage) -> None:
+    """Of SYNs, each of which is for the agent to begin (decision 0598): conversations in fragments with another
+    network's VIP begin meanwhile, and the flooded one has new connections afterwards."""
+    here, green = stage.others[0], lab.port(stage.others[0])["network_id"]
+    with contextlib.ExitStack() as stack:
+        name = stack.enter_context(serving(lab, stage.others[1]))
+        other = Balancer(lab, green, OTHER_VIP, address(stage.others[1]), protocol="UDP")
+        stack.callback(other.close)
+        flooded = Balancer(lab, stage.network, SYN_VIP, address(stage.victim))
+        stack.callback(flooded.close)
+        with fragments_of_syns(lab, stage.flooder, flooded):
+            said = vip_fragments.large(lab, here, OTHER_VIP, 42000)
+        assert set(said) == {f"{name} ::ffff:{address(here)} True"}
+        there = lab.layout.vm_namespace(stage.flooder.name)
+        until(lambda: any(stage.victim.name in one for one in ask(there, SYN_VIP)), "the flooded VIP is served")
+
+
+@contextlib.contextmanager
+def fragments_of_syns(lab: Lab, frm: Vm, to: Balancer) -> Iterator[None]:
+    """Until all are sent."""
+    with lab.cloud() as cloud:
+        mac = cloud.find("ports", to.port_id)["mac_address"]
+    way = (frm.nic.mac, mac), (address(frm), to.vip)
+    syns = (frames.syn4(*way, (20000 + at, 80), MUCH) for at in range(1500))
+    sent = [one.hex() for at, syn in enumerate(syns) for one in frames.pieces(syn, CUT, ident=at)]
+    with (
+        no_resets(lab, frm, to.vip) as namespace,
+        subprocess.Popen(
+            in_namespace(namespace, sys.executable, "-c", FRAMES), stdin=subprocess.PIPE, text=True
+        ) as flooding,
+    ):
+        assert flooding.stdin is not None
+        flooding.stdin.write("\n".join(sent))
+        flooding.stdin.close()
+        yield
+        assert flooding.wait() == 0
+
+
+@contextlib.contextmanager
+def no_resets(lab: Lab, frm: Vm, vip: str) -> Iterator[str]:
+    """Its namespace, from which its kernel says nothing to the VIP: it knows nothing of what is made by hand."""
+    namespace = lab.layout.vm_namespace(frm.name)
+    run("ip", "-n", namespace, "route", "add", "blackhole", f"{vip}/32")
+    try:
+        yield namespace
+    finally:
+        run("ip", "-n", namespace, "route", "del", "blackhole", f"{vip}/32")
+
+
 def flood_of_syns(lab: Lab, frm: Vm, to: Balancer) -> None:
     """Each by another port, whose answer nobody hears: there is no reset either."""
-    namespace = lab.layout.vm_namespace(frm.name)
     with lab.cloud() as cloud:
         macs = [cloud.find("ports", id)["mac_address"] for id in (frm.port_id, to.port_id)]
     ends = [
         Nic(tap="", mac=mac, mtu=1500, addresses=(f"{own}/24",))
         for mac, own in zip(macs, (address(frm), to.vip), strict=True)
     ]
-    frames = (segment((ends[0], ends[1]), 4, (20000 + at, 80), (at, 0), SYN).hex() for at in range(MOST + EACH))
-    run("ip", "-n", namespace, "route", "add", "blackhole", f"{to.vip}/32")
-    try:
+    syns = (segment((ends[0], ends[1]), 4, (20000 + at, 80), (at, 0), SYN).hex() for at in range(MOST + EACH))
+    with no_resets(lab, frm, to.vip) as namespace:
         words = in_namespace(namespace, sys.executable, "-c", FRAMES)
-        subprocess.run(words, input="\n".join(frames), text=True, check=True)
-    finally:
-        run("ip", "-n", namespace, "route", "del", "blackhole", f"{to.vip}/32")
+        subprocess.run(words, input="\n".join(syns), text=True, check=True)
