@@ -18,6 +18,7 @@ from msgspec import Meta, Struct
 
 DEFAULT_FILE = Path("/etc/netweft/netweft.toml")
 STATE_DIR = "/var/lib/netweft"
+DEFAULT_DOMAIN = "openstacklocal"  # Neutron's
 SECTIONS = ("server", "agent")
 SECRET = frozenset({"database", "token"})  # may hold what nobody prints
 # each a file that is a secret, and nothing else
@@ -99,6 +100,9 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mac_prefix: Annotated[
         str, Meta(pattern=r"^([0-9a-fA-F]{2}:){2}[0-9a-fA-F]{2}$", description="first three bytes of generated MACs")
     ] = "fa:16:3e"
+    dns_domain: Annotated[
+        str, Meta(description="domain of ports' names, where their network has none; agents' dhcp_domain is the same")
+    ] = DEFAULT_DOMAIN
     agent_down_seconds: Annotated[float, Meta(gt=0, description="an agent silent for so long is not alive")] = 75.0
     keystone_url: Annotated[
         str,
@@ -228,8 +232,15 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     dhcp_lease_duration: Annotated[
         int, Meta(ge=-1, le=2**32 - 1, description="DHCP lease time in seconds; -1: infinite")
     ] = 86400
-    dhcp_domain: Annotated[str, Meta(description="domain name in DHCP answers; empty: none")] = "openstacklocal"
+    dhcp_domain: Annotated[str, Meta(description="domain name in DHCP answers, and of ports' names; empty: none")] = (
+        DEFAULT_DOMAIN
+    )
     metadata: Annotated[bool, Meta(description="serve metadata at 169.254.169.254 and fe80::a9fe:a9fe")] = True
+    dns: Annotated[bool, Meta(description="answer for names of networks' ports at the same addresses")] = True
+    dns_servers: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[0-9a-fA-F.:]+(#[0-9]{1,5})?$")], ...],
+        Meta(description="who is asked for other names: ADDRESS or ADDRESS#PORT; none: such names are refused"),
+    ] = ()
     bfd_interval: Annotated[
         int,
         Meta(

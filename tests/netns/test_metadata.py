@@ -305,8 +305,8 @@ def test_without_a_server_there_is_an_answer_that_says_so(lab: Lab, asker: Vm) -
 
 
 def test_a_node_that_does_not_answer_them_has_no_such_interface(lab: Lab) -> None:
-    lab.configure_agent("hv2", metadata=False)
+    lab.configure_agent("hv2", metadata=False, dns=False)
     assert ends.INTERFACE not in lab.vsctl("hv2", "list-ports", "br-int").split()
     assert not ours(lab, "hv2")
-    lab.configure_agent("hv2", metadata=True)
+    lab.configure_agent("hv2", metadata=True, dns=True)
     until(lambda: ends.INTERFACE in lab.vsctl("hv2", "list-ports", "br-int").split(), "it is there again")

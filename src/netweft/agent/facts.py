@@ -36,6 +36,7 @@ def host_facts(settings: AgentSettings, datapath_type: str) -> HostFacts:
         dscp_inherit=settings.dscp_inherit,
         uplink_bandwidths=uplink_bandwidths(settings),
         metadata=settings.metadata,
+        dns=settings.dns,
         bfd_interval=settings.bfd_interval,
     )
 
@@ -92,7 +93,9 @@ def node_facts(
 
 def dhcp_settings(settings: AgentSettings) -> DhcpSettings:
     seconds = settings.dhcp_lease_duration
-    return DhcpSettings(lease_seconds=FOR_EVER if seconds == -1 else seconds, domain=settings.dhcp_domain)
+    return DhcpSettings(
+        lease_seconds=FOR_EVER if seconds == -1 else seconds, domain=settings.dhcp_domain, names=settings.dns
+    )
 
 
 def local_vlans(settings: AgentSettings) -> LocalVlans:

@@ -86,7 +86,13 @@ class Agent(Parts):
                 *(self.ovs.run(), *(bridge.run() for bridge in self.bridges.values()), self.links.run()),
                 *(self.shaping.run(), self.nics.run(), self._follow(), self.state.run(), self.announcer.run()),
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
-                *(self.metadata.run(), self.counting.run(), self.failover.run(), self.tunnel_neighbours.run()),
+                *(
+                    self.metadata.run(),
+                    self.dns.run(),
+                    self.counting.run(),
+                    self.failover.run(),
+                    self.tunnel_neighbours.run(),
+                ),
                 *(self.proxies.run(), self.health.run(), self.fragment_shares.run(), self.stt.run()),
                 *(self.lldp.run(), self.active.run(), self.zone_limits.run(), self.request_errors.run()),
                 self._begin(),
@@ -232,7 +238,7 @@ class Agent(Parts):
         if self.ovs.view is not None and self._host is not None:
             uplinks = (*self.uplinks.now.problems.values(), *self.shaping.problems.values())
             problems = [*uplinks, *self.desired.problems, *self.refusals.of_no_port]
-            problems += filter(None, [*self.proxies.problems, self.stt.problem, self.unbuilt])
+            problems += filter(None, [self.dns.problem, *self.proxies.problems, self.stt.problem, self.unbuilt])
             problems += filter(None, [self.lldp.problem])
             crowded = self.zone_limits.crowded
             problems += zone_limits.problems(crowded)

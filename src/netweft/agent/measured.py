@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from netweft.agent.answers import FAILED, TOO_MUCH
+from netweft.agent.dns.side import ANSWERED, FORWARDED, UNHEARD
 from netweft.dataplane.stt.values import DROPS
 from netweft.metrics import definitions as metrics
 from netweft.metrics.values import Reading
@@ -60,6 +61,7 @@ def _answers(agent: "Agent") -> Iterator[Reading]:
     yield from metrics.METADATA_ANSWERS.each(_all(service.said, "2xx", "4xx", "5xx").items())
     yield metrics.METADATA_CONNECTIONS.at(service.connected)
     yield metrics.METADATA_REFUSED.at(service.refused)
+    yield from metrics.DNS_QUERIES.each(_all(agent.dns.said, ANSWERED, FORWARDED, UNHEARD).items())
 
 
 def _members(agent: "Agent") -> Iterator[Reading]:

@@ -16,6 +16,7 @@ from netweft.agent.applying import Applying
 from netweft.agent.causes import Causes
 from netweft.agent.denials import Denials
 from netweft.agent.desired import Desired, Part
+from netweft.agent.dns.side import DnsSide
 from netweft.agent.drops import Drops
 from netweft.agent.health.side import HealthSide
 from netweft.agent.host.announcer import Announcer
@@ -60,7 +61,7 @@ from netweft.agent.wiring_times import WiringTimes
 from netweft.dataplane.openflow.driver import FlowPlan
 from netweft.dataplane.openflow.flow import Flow
 from netweft.model import PortStatus
-from netweft.services.kinds import ADVERTISED, METER, PROXY, ROW, STATUS, STT, WATCHED
+from netweft.services.kinds import ADVERTISED, METER, NAMED, PROXY, ROW, STATUS, STT, WATCHED
 from netweft.services.pipeline import INT, TUN
 from netweft.services.values import HostFacts
 from netweft.settings import AgentSettings
@@ -140,6 +141,7 @@ class Parts(ABC):
             run_dir, settings.count_seconds, lambda: self.desired.view, lambda counted: self.feed.tell_counted(counted)
         )
         self.metadata = MetadataSide(settings, self.desired, lambda: self.feed.link.server, self.wake, self.spare)
+        self.dns = DnsSide(settings, self.desired, self.wake, self.spare)
         self.proxies = ProxiesSide(settings, self.ovs, lambda: self.feed.link.server, self.wake)
         self.request_errors = RequestErrors(
             settings.count_seconds, lambda: self.proxies.folders, lambda counted: self.feed.tell_counted(counted)
@@ -171,6 +173,7 @@ class Parts(ABC):
             PROXY: (self.proxies,),
             STT: (self.stt,),
             WATCHED: (self.health,),
+            NAMED: (self.dns,),
         }
         self._owes_all = False
         self._shaping_swept = False

@@ -195,7 +195,7 @@ def resources(
         subnet(ExternalSubnets(subnets, ports)),
         address_scope(AddressScopes()),
         subnetpool(Shareable("subnetpools", SubnetPools())),
-        port(OwnedPorts(ports)),
+        port(OwnedPorts(ports), settings.dns_domain),
         trunk(Trunks()),
         flavor(Flavors()),
         service_profile(ServiceProfiles()),

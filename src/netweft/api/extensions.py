@@ -35,6 +35,12 @@ EXTENSIONS: Final = {
         "Expose port bindings of a virtual port to external application",
         "2017-07-17T10:00:00-00:00",
     ),
+    "dns-domain-ports": (
+        "dns_domain for ports",
+        "Allows the DNS domain to be specified for a network port.",
+        "2017-04-24T10:00:00-00:00",
+    ),
+    "dns-integration": ("DNS Integration", "Provides integration with DNS.", "2015-08-15T18:00:00-00:00"),
     "empty-string-filtering": (
         "Empty String Filtering Extension",
         "Allow filtering by attributes with empty string value",

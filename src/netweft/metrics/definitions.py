@@ -166,6 +166,13 @@ METADATA_CONNECTIONS: Final = Metric(
 METADATA_REFUSED: Final = Metric(
     "netweft_agent_metadata_refused_total", "counter", "VMs' connections to the metadata service that were not let in"
 )
+DNS_QUERIES: Final = Metric(
+    "netweft_agent_dns_queries_total",
+    "counter",
+    "VMs' queries for names: `answered` here, `forwarded` to the settings' name servers, or `unheard`: no query, or too"
+    " many of one port",
+    ("outcome",),
+)
 MEMBERS: Final = Metric(
     "netweft_agent_members",
     "gauge",
@@ -260,6 +267,7 @@ AGENT: Final = (
     ANSWERS,
     UNHEARD,
     METADATA_ANSWERS,
+    DNS_QUERIES,
     METADATA_CONNECTIONS,
     METADATA_REFUSED,
     MEMBERS,

@@ -21,6 +21,7 @@ class Network(Struct, frozen=True, kw_only=True, tag="network", omit_defaults=Tr
     """A network that has a port on this node.
 
     segments: a node wires the network through the first of them that it can do.
+    dns_domain: of its ports' names, with a dot at its end; empty: the node's.
     vlan_transparent: frames with VLAN tags of the VMs' own pass.
     nat66: of an external network: what leaves for it from unique local addresses gets the gateway's, where the router
     does SNAT.
@@ -35,6 +36,7 @@ class Network(Struct, frozen=True, kw_only=True, tag="network", omit_defaults=Tr
     segments: tuple[Segment, ...] = ()
     ipv4_address_scope: str | None = None
     ipv6_address_scope: str | None = None
+    dns_domain: str = ""
     nat66: bool = field(default=False, name=NAT66)
 
 

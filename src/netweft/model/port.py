@@ -42,6 +42,8 @@ class Port(Struct, frozen=True, kw_only=True, tag="port", omit_defaults=True):
     qos_policy_id: str | None = None
     extra_dhcp_opts: tuple[ExtraDhcpOpt, ...] = ()
     device_owner: str = ""
+    dns_name: str = ""
+    dns_domain: str = ""
     active: bool = True
     host_id: str = field(default="", name="binding:host_id")
     firewall_group_id: str | None = field(default=None, name=FIREWALL_GROUP)
@@ -53,7 +55,8 @@ class Peer(Struct, frozen=True, kw_only=True, tag="peer", omit_defaults=True):
     """A port bound to another node, on a network that this node has: where its frames go, what it may be asked for, and
     whose connections end with it.
 
-    No more than that leaves the server: names and owners stay with the nodes that run the port.
+    No more than that leaves the server: owners stay with the nodes that run the port.
+    dns_name, dns_domain: as its network's other ports may look it up; empty: it has none.
     is_gateway: a router's, which is plugged in nowhere.
     """
 
@@ -65,6 +68,8 @@ class Peer(Struct, frozen=True, kw_only=True, tag="peer", omit_defaults=True):
     allowed_address_pairs: tuple[AddressPair, ...] = ()
     host_id: str = field(default="", name="binding:host_id")
     is_gateway: bool = False
+    dns_name: str = ""
+    dns_domain: str = ""
 
 
 class SubPort(Struct, frozen=True):

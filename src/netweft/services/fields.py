@@ -267,6 +267,7 @@ class Reason(IntEnum):
     PORT_DHCP = 23
     PORT_NEXT_HOP = 24
     PORT_METADATA = 25
+    PORT_DNS = 26
     PEER_NEIGHBOUR = 32
     PEER_SWITCHING = 33
     PEER_TUNNEL = 34

@@ -110,7 +110,7 @@ INT = Pipeline.of(
     Table(
         "requests",
         "what is asked of everybody: ARP requests and ND solicitations for an address that one port alone can have go "
-        "to that port, DHCP requests to the agent, which answers them, and what is asked of the metadata service",
+        "to that port, DHCP requests to the agent, which answers them, and what is asked of the node: metadata, names",
         match=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_src", "eth_dst", "arp_op", "arp_spa", "arp_tpa")
         | fields(*ICMPV6, "icmpv6_code", "ipv6_src", "nd_target", "nd_sll", "udp_src", "udp_dst")
         | fields("ip_frag", *SOURCE_PORTS, *TARGET_PORTS, "icmpv4_type", *IP_ENDS),
@@ -139,15 +139,15 @@ INT = Pipeline.of(
         "to the agent's interface, with what is needed for the way back in the connection's label; and in from there, "
         "also with what it asks of balancers' members here",
         match=fields(IN_PORT, *SERVICE, *SOURCE_PORTS, "ipv4_dst", "ipv6_dst"),
-        set=fields("eth_src", "eth_dst", "tcp_dst", *IP_ENDS, LOCAL_VLAN, OUT_PORT),
+        set=fields("eth_src", "eth_dst", "tcp_dst", "udp_dst", *IP_ENDS, LOCAL_VLAN, OUT_PORT),
         next=("metadata_answer", "ingress"),
         output=True,
     ),
     Table(
         "metadata_answer",
         "what the agent says, back to who asked: his port, his addresses",
-        match=fields("eth_type", "ip_proto", "ct_state"),
-        set=fields("eth_src", "eth_dst", "tcp_src", *IP_ENDS, OUT_PORT),
+        match=fields("eth_type", "ip_proto", "tcp_src", "udp_src", "ct_state"),
+        set=fields("eth_src", "eth_dst", "tcp_src", "udp_src", *IP_ENDS, OUT_PORT),
         next=("ingress_qos",),
         entry=True,
     ),

@@ -18,7 +18,7 @@ from netweft.services.health.watched import Watched
 from netweft.services.l3.values import LocalRouter
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.service import Wanted
-from netweft.services.values import Advertised, Lease
+from netweft.services.values import Advertised, Lease, Named
 
 
 class Broken(Struct, frozen=True):
@@ -38,6 +38,7 @@ METER: Final = "meter"
 GUARANTEE: Final = "guarantee"
 LEASE: Final = "lease"
 ADVERTISED: Final = "advertised"
+NAMED: Final = "named"
 WATCHED: Final = "watched"
 STATUS: Final = "status"
 BROKEN: Final = "broken"
@@ -66,6 +67,7 @@ KINDS: Final = (
     Kind((Guarantee,), GUARANTEE, lambda item: item.key),
     Kind((Lease,), LEASE, lambda item: item.number),
     Kind((Advertised,), ADVERTISED, lambda item: item.number),
+    Kind((Named,), NAMED, lambda item: (item.port_id, item.elsewhere)),
     Kind((Instance,), PROXY, lambda item: item.id),
     Kind((SttNetwork,), STT, lambda item: item.vlan),
     Kind((Watched,), WATCHED, lambda item: item.member_id),

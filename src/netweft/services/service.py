@@ -27,6 +27,7 @@ from netweft.services.values import (
     LocalGroup,
     LocalNetwork,
     LocalPort,
+    Named,
     PolicyRule,
     RemoteAddress,
     RemotePort,
@@ -43,6 +44,7 @@ Wanted: TypeAlias = (
     | Endpoint
     | Lease
     | Advertised
+    | Named
     | DropMeter
     | Guarantee
     | SttNetwork

@@ -22,6 +22,7 @@ from netweft.reconcile.memo import Reader, Unit
 from netweft.services import node_facts, wiring
 from netweft.services.addresses import prefix
 from netweft.services.dhcp.requests import DHCP
+from netweft.services.dns import DNS
 from netweft.services.fields import Reason, cookie
 from netweft.services.health import flows as health
 from netweft.services.health.watched import watched
@@ -70,6 +71,7 @@ SERVICES: tuple[Service, ...] = (
     *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, FLOATING_IPS, FORWARDINGS),
     *(FORWARDED_PIECES, CAME_IN_BY, LIMITS, HELPERS, NAT66, HAND_UPS, METERINGS, METADATA, UNKNOWN_HOSTS, BFD),
     BALANCING,
+    DNS,
     ROUTER_FIREWALLS,
 )
 

@@ -43,7 +43,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     name: the node's, as its peers know it.
     dscp, dscp_inherit: of tunnels' outer headers.
     uplink_bandwidths: physical network, or `tunnel` -> the NIC by which its frames leave the node.
-    metadata: whether VMs' requests for it are answered here.
+    metadata: whether VMs' requests for it are answered here.  dns: whether names are, which they ask there, too.
     bfd_interval: ms, to nodes that may have to take over gateways; three of silence are an end."""
 
     integration_bridge: str = "br-int"
@@ -61,6 +61,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     dscp_inherit: bool = False
     uplink_bandwidths: dict[str, Bandwidth] = {}
     metadata: bool = True
+    dns: bool = True
     bfd_interval: int = 70
 
 
@@ -237,6 +238,7 @@ class Asked(StrEnum):
     NEXT_HOP = "next hops"
     ROUTER = "routers"
     METADATA = "metadata"
+    DNS = "names"
     FLOATING_ERROR = "errors by floating IPs"
     NAT66_ERROR = "errors about what NAT66 has translated"
     PIECES = "fragments from and to forwarded ports"
@@ -309,12 +311,25 @@ def is_firewalled(port: Port, *, firewalled_network: bool) -> bool:
 
 class Lease(Struct, frozen=True, kw_only=True):
     """What DHCP tells a port here.  number: the logical port that its requests come from, and answers go to.
-    subnets: all of its network's."""
+    subnets: all of its network's.  domain: its network's, without a dot at its end; empty: the node's."""
 
     number: int
     port: Port
     mtu: int
+    domain: str = ""
     subnets: tuple[Subnet, ...]
+
+
+class Named(Struct, frozen=True, kw_only=True):
+    """What a port is called.  elsewhere: whether another node runs it.  name: as the API keeps it; empty: it has none.
+    domain: its own, or its network's; empty: the node's."""
+
+    port_id: str
+    elsewhere: bool
+    network_id: str
+    name: str
+    domain: str
+    addresses: tuple[str, ...]
 
 
 class Advertised(Struct, frozen=True, kw_only=True):
@@ -329,10 +344,12 @@ FOR_EVER = 2**32 - 1
 
 
 class DhcpSettings(Struct, frozen=True, kw_only=True):
-    """What DHCP tells every port.  lease_seconds: FOR_EVER at most.  domain: empty for none."""
+    """What DHCP tells every port.  lease_seconds: FOR_EVER at most.  domain: empty for none.
+    names: whether the node answers for names, where a subnet has no name servers."""
 
     lease_seconds: int = 86400
     domain: str = ""
+    names: bool = False
 
 
 class RemotePort(Struct, frozen=True, kw_only=True):

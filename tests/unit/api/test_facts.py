@@ -194,6 +194,13 @@ def values(kind: str, bounds: Any) -> tuple[list[Any], list[Any]]:
             taken, refused = [0, 5, "5"], [-1, "text", [], {}]
         case "type:mac_address":
             taken, refused = ["fa:16:3e:00:00:01"], ["", "text", "10.0.0.1", 5]
+        case "type:dns_host_name":
+            taken = ["", "web-1", "Web1", "web1.openstacklocal.", "1", "a" * 63]
+            refused = [5, None, "web_1", "-web", "web-", "a..b", ".", "a" * 64, "a.1", "x." * 127 + "xx", "wéb"]
+        case "type:fip_dns_host_name":
+            taken, refused = ["", "web-1", "a.b"], [5, "web.", "web_1", "a..b", "a" * 64, "x." * 126 + "x"]
+        case "type:dns_domain_name":
+            taken, refused = ["", "example.org.", "EXAMPLE.org."], [5, "example.org", "a..", ".", "a_b.", "a.1."]
         case "type:ip_address":
             taken, refused = ["10.0.0.1", "2001:db8::1"], ["", "text", 5, "10.0.0.0/24"]
         case "type:ip_or_subnet":

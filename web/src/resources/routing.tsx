@@ -101,6 +101,8 @@ export const ROUTING: Declared[] = [
       { name: "floating_ip_address", label: "Address", help: "Empty: any that is free" },
       { name: "port_id", label: "Port that it leads to", as: "ref", of: "ports", initial: (query) => query.get("port_id") ?? "" },
       { name: "fixed_ip_address", label: "Address inside", help: "Where the port has several", when: (values) => Boolean(values.port_id) },
+      { name: "dns_name", label: "DNS name", help: "Kept, and shown" },
+      { name: "dns_domain", label: "DNS domain", help: "Kept, and shown; with a dot at its end" },
       { name: "qos_policy_id", label: "QoS policy", as: "ref", of: "policies" },
       DESCRIPTION,
       PROJECT,

@@ -1,7 +1,6 @@
 """The node's metadata service: it listens where flows bring what VMs ask, and knows by the address who it is.
 
-The libraries that it needs take as long to import as all ports take to be wired: only then, and beside the loop.  When
-the interface is made anew, as when vswitchd starts, so are the sockets.
+The libraries that it needs take as long to import as all ports take to be wired: only then, and beside the loop.
 """
 
 import asyncio
@@ -17,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from netweft.agent.desired import Desired
+from netweft.agent.metadata.askers import Askers
 from netweft.agent.metadata.guests import Guests, room
+from netweft.agent.metadata.interface import bound, keep_listening
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import icmp
 from netweft.services.addresses import octets
@@ -33,12 +34,11 @@ if TYPE_CHECKING:
     from netweft.agent.metadata.connection import Answer, Connection
     from netweft.agent.metadata.server import MetadataServer
 
-LOOK_SECONDS: Final = 0.5
+FAMILIES: Final = (socket.AF_INET, socket.AF_INET6)
 BACKLOG: Final = 1024
-PERIOD: Final = 10.0
 UNAVAILABLE: Final = (502, 503, 504)  # no fault of who asked
 FAILED: Final = 3  # answers one after the other, and it is told
-MANY: Final = 400  # connections of one port in that time
+MANY: Final = 400  # connections of one port in askers.PERIOD
 
 log = structlog.get_logger(__name__)
 
@@ -76,8 +76,7 @@ class MetadataSide:
         self._deaf = ""  # why nobody is listened to
         self._guests = Guests(0)
         self._here: dict[Connection, LocalPort] = {}  # as it was when it connected
-        self._counts: Counter[str] = Counter()
-        self._counted_since = 0.0
+        self._askers = Askers(desired, Asked.METADATA, MANY, wake)
         self._server: MetadataServer | None = None
 
     async def run(self) -> None:
@@ -92,28 +91,9 @@ class MetadataSide:
 
         self._server = MetadataServer(self._settings, self._first)
         try:
-            await self._keep_listening()
+            await keep_listening(self._listen, self._becomes)
         finally:
             self._server.close()
-
-    async def _keep_listening(self) -> None:
-        index = 0
-        listeners: list[asyncio.Server] = []
-        while True:
-            now = _index()
-            if now != index:
-                for listener in listeners:
-                    listener.close()
-                index, listeners = 0, []
-                try:
-                    listeners = await self._listen() if now else []
-                    index = now
-                    self._becomes("")
-                except OSError as error:
-                    if str(error) != self._deaf:
-                        log.warning("cannot listen for what VMs ask", problem=str(error))
-                    self._becomes(str(error))
-            await asyncio.sleep(LOOK_SECONDS)
 
     @property
     def problem(self) -> str:
@@ -124,6 +104,8 @@ class MetadataSide:
 
     def _becomes(self, deaf: str) -> None:
         if deaf != self._deaf:
+            if deaf:
+                log.warning("cannot listen for what VMs ask", problem=deaf)
             self._deaf = deaf
             self._wake()
 
@@ -138,7 +120,7 @@ class MetadataSide:
         from netweft.agent.metadata.connection import Connection
 
         with contextlib.ExitStack() as opened:
-            sockets = [opened.enter_context(_socket(family)) for family in (socket.AF_INET, socket.AF_INET6)]
+            sockets = [opened.enter_context(bound(family, socket.SOCK_STREAM, ends.PORT)) for family in FAMILIES]
             opened.pop_all()
         loop = asyncio.get_running_loop()
         return [await loop.create_server(partial(Connection, self), sock=one, backlog=BACKLOG) for one in sockets]
@@ -147,8 +129,8 @@ class MetadataSide:
 
     def enter(self, connection: "Connection", ends_: tuple[Any, Any]) -> "Answer | None":
         (peer, *_), (own, *_) = ends_
-        here = self._who(peer.partition("%")[0])
-        if here is None or self._is_too_much(here.port.id) or not self._guests.enter(here.port.id, connection):
+        here = self._askers.who(peer)
+        if here is None or self._askers.is_too_much(here.port.id) or not self._guests.enter(here.port.id, connection):
             self.refused += 1
             return None
         self._here[connection] = here
@@ -166,10 +148,6 @@ class MetadataSide:
             if self._desired.port_id_at(here.number) != here.port.id:
                 connection.leave()
 
-    def _who(self, address: str) -> LocalPort | None:
-        found = (self._desired.port_at(number) for number in ends.numbers(ip_address(address)))
-        return next((here for here in found if here), None)
-
     async def _answer(self, port_id: str, asked_from: str, method: str, target: str, body: bytes) -> Said:
         assert self._server is not None
         question = Ask(port_id=port_id, asked_from=asked_from, method=method, target=target, body=body)
@@ -181,42 +159,3 @@ class MetadataSide:
     @property
     def connected(self) -> int:
         return len(self._here)
-
-    def _is_too_much(self, port_id: str) -> bool:
-        loop = asyncio.get_running_loop()
-        if loop.time() - self._counted_since > PERIOD:
-            self._counts.clear()
-            self._counted_since = loop.time()
-        self._counts[port_id] += 1
-        if self._counts[port_id] == MANY + 1:
-            log.warning("port connects without end", port=port_id, deaf_for=PERIOD)
-            self._listen_to(port_id, False)
-            loop.call_later(PERIOD, self._listen_to, port_id, True)
-        return self._counts[port_id] > MANY
-
-    def _listen_to(self, port_id: str, again: bool) -> None:
-        self._desired.listen(port_id, Asked.METADATA, again=again)
-        self._wake()
-
-
-def _index() -> int:
-    """Of the interface; 0: there is none."""
-    try:
-        return socket.if_nametoindex(ends.INTERFACE)
-    except OSError:
-        return 0
-
-
-def _socket(family: socket.AddressFamily) -> socket.socket:
-    """Only what comes by our interface: there the flows vouch for who it is."""
-    found = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, ends.INTERFACE.encode())
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        found.bind(("", ends.PORT))
-    except BaseException:
-        found.close()
-        raise
-    return found

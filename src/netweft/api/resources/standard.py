@@ -11,6 +11,11 @@ def flag(**values: object) -> Attribute:
     return Attribute(check=checks.boolean, parse=checks.boolean, **values)  # type: ignore[arg-type]
 
 
+def or_empty(value: str | None) -> str:
+    """Of an attribute that older rows have not."""
+    return value or ""
+
+
 ID = Attribute(check=checks.uuid_text, filter=True, sort=True)
 NAME = Attribute(check=checks.string(255), post=True, put=True, default="", filter=True, sort=True)
 PROJECT = Attribute(check=checks.string(255), post=True, filter=True, sort=True)

@@ -21,7 +21,7 @@ from netweft.control.errors import (
 from netweft.control.fwaas import attachment, logs
 from netweft.control.ipam import addresses
 from netweft.control.ipam import allocation as ipam
-from netweft.control.l2 import hosts, placing, trunks
+from netweft.control.l2 import hosts, names, placing, trunks
 from netweft.control.l2.hosts import HOST
 from netweft.control.l3 import associations, forwardings
 from netweft.control.l3.owners import INTERFACES
@@ -40,6 +40,7 @@ class Ports:
     def __init__(self, settings: ServerSettings, groups: SecurityGroups) -> None:
         self._mac_prefix = settings.mac_prefix.lower().rstrip(":")
         self._groups = groups
+        self._domain = settings.dns_domain
 
     def create(self, tx: WriteTransaction, wanted: list[Object]) -> list[Object]:
         """Addresses asked for are settled before any is drawn from a pool."""
@@ -47,6 +48,7 @@ class Ports:
         for one in wanted:
             if one["network_id"] not in networks:
                 raise NetworkNotFound(id=one["network_id"])
+            names.refuse(one.get(names.NAME) or "", self._domain)
         macs = self._macs(tx, wanted)
         fixed_ips = _allocate(tx, networks.values(), wanted, macs)
         binder = hosts.Binder(tx, networks)
@@ -76,6 +78,7 @@ class Ports:
             changes["fixed_ips"] = self._readdress(tx, current, changes)
             associations.refuse_loss(tx, current, changes["fixed_ips"])
             forwardings.leave(tx, current, changes["fixed_ips"])
+        names.refuse(changes.get(names.NAME) or "", self._domain)
         if HOST in changes:
             changes[HOST] = changes[HOST] or ""
         described = current | {name: changes[name] for name in hosts.PLUGGED_INTO if name in changes}

@@ -13,6 +13,7 @@ from netweft.dataplane.dhcp import message4, options
 from netweft.dataplane.dhcp.message4 import NONE, Message, Option, Type
 from netweft.dataplane.packets.datagram import Datagram
 from netweft.model import Subnet
+from netweft.model.names import host_name
 from netweft.services.addresses import octets
 from netweft.services.dhcp.requests import SERVER_ADDRESS, SERVER_MAC, extras, offers
 from netweft.services.values import DhcpSettings, Lease
@@ -152,16 +153,17 @@ def _contents(exchange: _Exchange, offer: _Offer) -> Contents:
     """What there is to say of the subnet, the most important first."""
     subnet, network = offer.subnet, IPv4Network(offer.subnet.cidr)
     gateway, routes = _routes(exchange.lease, subnet)
-    servers = [IPv4Address(server).packed for server in subnet.dns_nameservers if server != ON_LINK]
+    ours = (str(SERVER_ADDRESS),) if exchange.settings.names else ()
+    servers = [IPv4Address(one).packed for one in subnet.dns_nameservers or ours if one != ON_LINK]
     said = {
         Option.NETMASK: network.netmask.packed,
         Option.STATIC_ROUTES: options.classless(routes),
         Option.ROUTER: IPv4Address(gateway).packed if gateway else b"",
         Option.MTU: exchange.lease.mtu.to_bytes(2, "big"),
         Option.DNS_SERVER: b"".join(servers),
-        Option.DOMAIN_NAME: exchange.settings.domain.encode(),
+        Option.DOMAIN_NAME: (exchange.lease.domain or exchange.settings.domain).encode(),
         Option.BROADCAST: network.broadcast_address.packed,
-        Option.HOSTNAME: f"host-{str(offer.address).replace('.', '-')}".encode(),
+        Option.HOSTNAME: (exchange.lease.port.dns_name.removesuffix(".") or host_name(str(offer.address))).encode(),
         Option.MICROSOFT_STATIC_ROUTES: options.classless(routes),
     }
     return {option: value for option, value in said.items() if value}

@@ -15,6 +15,7 @@ from netweft.dataplane.packets.datagram import Datagram
 from netweft.model import Subnet
 from netweft.services.addresses import link_local, mac, octets
 from netweft.services.dhcp.requests import SERVER_MAC, STATELESS, extras, offers
+from netweft.services.metadata import ends
 from netweft.services.values import FOR_EVER, DhcpSettings, Lease
 
 WHO_WE_ARE = message6.duid(octets(SERVER_MAC))
@@ -144,7 +145,9 @@ def _said(exchange: _Exchange, kind: Type, more: Options = ()) -> Message:
 def _contents(exchange: _Exchange) -> dict[int, bytes]:
     """What it wants to know, and what the port's owner has added."""
     servers = dict.fromkeys(server for subnet in exchange.subnets for server in subnet.dns_nameservers)
-    domain = exchange.settings.domain
+    if not servers and exchange.settings.names:
+        servers = {str(ends.SERVER_6): None}
+    domain = exchange.lease.domain or exchange.settings.domain
     known = {
         Option.DNS_SERVER: b"".join(IPv6Address(server).packed for server in servers if server != "::"),
         Option.DOMAIN_SEARCH: options.domains(domain) if domain else b"",

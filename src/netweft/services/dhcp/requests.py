@@ -83,7 +83,9 @@ def network(_: Uplinks, here: LocalNetwork, __: Flood) -> Iterator[Wanted]:
 def port(here: LocalPort) -> Iterator[Wanted]:
     """What it may lease; and what is said in another's name, or by one who has nothing to lease, goes on."""
     owner = cookie(Reason.PORT_DHCP, here.port.id)
-    lease = Lease(number=here.number, port=here.port, mtu=here.network.network.mtu, subnets=here.subnets)
+    network = here.network.network
+    domain = network.dns_domain.removesuffix(".")
+    lease = Lease(number=here.number, port=here.port, mtu=network.mtu, domain=domain, subnets=here.subnets)
     if here.network.dhcp:
         yield lease
     for version in here.network.dhcp:

@@ -1,30 +1,48 @@
-"""The two ends of a connection for metadata, as the VM sees them and as the agent does (decision 0440).
+"""The two ends of what VMs ask their node, metadata and names: the VM's and the agent's (decision 0440).
 
 Who asks is in the address, put there by flows, so that what VMs of several tenants call themselves does not matter:
 
             of the VM's connection                  of the agent's
     IPv4    from A.B.C.D                            from 240.0.0.0 | logical port
-            to 169.254.169.254, port 80             to 240.0.255.D, port PORT
+            to 169.254.169.254, port 80 or 53       to 240.0.255.D, that of OFFERS
     IPv6    from P:S:X, of 32, 32 and 64 bits       from fe80::S:0:0 | logical port
-            to fe80::a9fe:a9fe, port 80             to fe80:0:0:4e57:X, port PORT
+            to fe80::a9fe:a9fe, port 80 or 53       to fe80:0:0:4e57:X, that of OFFERS
 
 No logical port has a number of OpenFlow that begins with 0xff, so that 240.0.255.0/24 is nobody's.
 """
 
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final
+from typing import Final, NamedTuple
 
 from netweft.dataplane.host.values import Endpoint
+from netweft.dataplane.openflow.fields import PROTO_TCP, PROTO_UDP
 from netweft.model import Port
 from netweft.services.addresses import parsed
 from netweft.services.dhcp.requests import SERVER_ADDRESS, SERVER_MAC
 from netweft.services.fields import GUARDED, TRACKED
+from netweft.services.values import Asked
 
 INTERFACE: Final = "nw-metadata"
 MAC: Final = SERVER_MAC  # a node is one server to its VMs, whatever they ask
 SERVER_4, SERVER_6 = SERVER_ADDRESS, IPv6Address("fe80::a9fe:a9fe")
-HTTP: Final = 80
 PORT: Final = 0x4E57
+DNS_PORT: Final = 0x4E58
+
+
+class Offer(NamedTuple):
+    """What VMs can ask.  protocol, port: to which.  at: the agent's port.  asked: which of the agent's it is."""
+
+    protocol: int
+    port: int
+    at: int
+    asked: Asked
+
+
+OFFERS: Final = (
+    Offer(PROTO_TCP, 80, PORT, Asked.METADATA),
+    Offer(PROTO_UDP, 53, DNS_PORT, Asked.DNS),
+    Offer(PROTO_TCP, 53, DNS_PORT, Asked.DNS),
+)
 
 ASKERS_4, ASKERS_6 = int(IPv4Address("240.0.0.0")), int(IPv6Address("fe80::"))
 PLACES_4, PLACES_6 = int(IPv4Address("240.0.255.0")), int(IPv6Address("fe80:0:0:4e57::"))

@@ -36,13 +36,13 @@ def sent(kind: Type | int, *, src: str = "0.0.0.0", mac: bytes = MAC, **more: ob
     )  # fmt: skip
 
 
-def ask(kind: Type, lease: Lease = LEASE, **more: object) -> Message | None:
-    reply = dhcp4.answer(lease, sent(kind, **more), SETTINGS)  # type: ignore[arg-type]
+def ask(kind: Type, lease: Lease = LEASE, settings: DhcpSettings = SETTINGS, **more: object) -> Message | None:
+    reply = dhcp4.answer(lease, sent(kind, **more), settings)  # type: ignore[arg-type]
     return message4.decode(reply.payload) if reply else None
 
 
-def said(kind: Type, lease: Lease = LEASE, **more: object) -> dict[int, bytes]:
-    reply = ask(kind, lease, **more)
+def said(kind: Type, lease: Lease = LEASE, settings: DhcpSettings = SETTINGS, **more: object) -> dict[int, bytes]:
+    reply = ask(kind, lease, settings, **more)
     assert reply is not None
     return dict(reply.options)
 
@@ -193,6 +193,21 @@ def test_host_routes_and_no_gateway() -> None:
     assert answer[Option.STATIC_ROUTES].startswith(b"\x0c\xac\x10" + packed("10.0.0.9"))
     assert answer[Option.STATIC_ROUTES].endswith(b"\0" + packed("10.0.0.7"))
     assert Option.DNS_SERVER not in answer
+
+
+def test_a_subnet_without_name_servers_has_the_node_where_that_answers_for_names() -> None:
+    lease = replace(LEASE, subnets=(replace(SUBNET, dns_nameservers=()),), domain="corp.test")
+    answer = said(Type.DISCOVER, lease, settings=replace(SETTINGS, names=True))
+    assert (answer[Option.DNS_SERVER], answer[Option.DOMAIN_NAME]) == (packed("169.254.169.254"), b"corp.test")
+    assert Option.DNS_SERVER not in said(Type.DISCOVER, lease)
+    none = replace(lease, subnets=(replace(SUBNET, dns_nameservers=("0.0.0.0",)),))
+    assert Option.DNS_SERVER not in said(Type.DISCOVER, none, settings=replace(SETTINGS, names=True))
+
+
+def test_a_port_is_called_what_its_name_says() -> None:
+    wanted = {Option.WANTED: bytes((Option.HOSTNAME,))}
+    named = replace(LEASE, port=replace(PORT, dns_name="web"))
+    assert said(Type.DISCOVER, named, options=wanted)[Option.HOSTNAME] == b"web"
 
 
 def test_what_the_ports_owner_adds_replaces_what_we_say() -> None:

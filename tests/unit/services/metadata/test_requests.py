@@ -1,6 +1,7 @@
 """Metadata: what VMs ask of it reaches the agent with who asks, its answer him who has asked, and nothing else does."""
 
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -63,7 +64,8 @@ def taken(region: Region, frm: Port, packet: Packet) -> list[Packet]:
 
 def answer(region: Region, asked: Packet) -> list[Delivery]:
     """As the kernel says it."""
-    turned = {f"{name}_{end}": asked[f"{name}_{other}"] for name in ("eth", "tcp") for end, other in ENDS}
+    kind = "udp" if "udp_src" in asked else "tcp"
+    turned = {f"{name}_{end}": asked[f"{name}_{other}"] for name in ("eth", kind) for end, other in ENDS}
     version = "ipv6" if "ipv6_src" in asked else "ipv4"
     addresses = {f"{version}_{end}": asked[f"{version}_{other}"] for end, other in ENDS}
     own = {"eth_src": mac(ends.MAC), "eth_dst": mac(ends.MAC)}
@@ -108,6 +110,21 @@ def test_the_agent_hears_who_asks_and_he_alone_the_answer(region: Region, who: P
         "eth_dst": packet["eth_src"],
     }
     assert said.packet["vlan_vid"] == (VLAN_PRESENT | 7 if who is SUB else 0)
+
+
+@pytest.mark.parametrize("spoken", [packets.udp, packets.tcp], ids=["udp", "tcp"])
+@pytest.mark.parametrize("version", [4, 6])
+def test_names_are_asked_for_in_the_same_way(region: Region, spoken: Any, version: int) -> None:
+    kind = spoken.__name__
+    src = ASKER.fixed_ips[version == 6].ip_address
+    packet = spoken(ASKER.mac_address, ends.MAC, src, SERVER_6 if version == 6 else SERVER, 4000, 53)
+    [asked] = taken(region, ASKER, packet)
+    assert number_of(region, ASKER) in ends.numbers(ip_address(asked[f"ipv{version}_src"]))
+    assert asked[f"{kind}_dst"] == ends.DNS_PORT
+    [said] = answer(region, asked)
+    assert region.ids_of([said]) == [ASKER.id]
+    assert (said.packet[f"{kind}_src"], said.packet[f"{kind}_dst"]) == (53, 4000)
+    assert said.packet[f"ipv{version}_src"] == packet[f"ipv{version}_dst"]
 
 
 def test_twins_have_connections_of_their_own(region: Region) -> None:
@@ -175,7 +192,7 @@ def test_one_that_connects_without_end_is_not_heard_and_others_are(region: Regio
 def test_a_node_may_leave_it_to_others() -> None:
     region = Region(nodes=1)
     node = region.nodes["hv1"]
-    node.host = replace(node.host, metadata=False)
+    node.host = replace(node.host, metadata=False, dns=False)
     node.restart()
     region.create(NET, FREE, OTHER)
     region.plug("hv1", FREE, OTHER)

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from netweft.api import checks
+from netweft.api import checks, dns_names
 from netweft.api.attributes import Attribute, Resource
 from netweft.api.resources.availability_zones import hints
-from netweft.api.resources.standard import ADMIN_STATE, READ_ONLY, STANDARD, STATUS, flag
+from netweft.api.resources.standard import ADMIN_STATE, READ_ONLY, STANDARD, STATUS, flag, or_empty
 from netweft.control import zones
 from netweft.control.errors import NetworkNotFound
 from netweft.control.ipam.address_scopes import OF_NETWORK
+from netweft.control.l2 import names
 from netweft.control.standard import UseCases
 from netweft.model.network import NAT66
 from netweft.store import Object, ReadTransaction
@@ -48,6 +49,7 @@ ATTRIBUTES = STANDARD | {
     "is_default": flag(post=True, put=True, default=False, filter=True),
     "router:external": flag(post=True, put=True, default=False, filter=True),
     "qos_policy_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, put=True, default=None),
+    names.DOMAIN: Attribute(check=dns_names.domain, post=True, put=True, default="", show=or_empty),
     "vlan_transparent": flag(post=True, filter=True),
     NAT66: flag(post=True, put=True, default=False, filter=True, show=bool),  # ours (extension `netweft-nat66`)
     **hints(sort=True),

@@ -1,8 +1,9 @@
 """ports"""
 
 from collections.abc import Sequence
+from functools import partial
 
-from netweft.api import checks
+from netweft.api import checks, dns_names
 from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.resources.standard import (
     ADMIN_STATE,
@@ -13,10 +14,11 @@ from netweft.api.resources.standard import (
     STATUS,
     STATUS_DETAIL,
     flag,
+    or_empty,
 )
 from netweft.control import qos
 from netweft.control.errors import PortNotFound
-from netweft.control.l2 import hosts, placement, wires
+from netweft.control.l2 import hosts, names, placement, wires
 from netweft.control.l2.dynamic_segments import DYNAMIC, OWNERS
 from netweft.control.l2.segments import PROVIDER, TYPE
 from netweft.control.l2.trunks import with_details
@@ -75,6 +77,9 @@ ATTRIBUTES = STANDARD | {
     # what somebody who watches the data plane has found out about it; nothing here depends on it
     "data_plane_status": Attribute(check=checks.one_of("ACTIVE", "DOWN", None), put=True),
     "trunk_details": Attribute(check=READ_ONLY),
+    names.NAME: Attribute(check=dns_names.host_name, post=True, put=True, default="", show=or_empty),
+    names.DOMAIN: Attribute(check=dns_names.domain, post=True, put=True, default="", show=or_empty),
+    names.ASSIGNMENT: _SHOWN,
     "qos_policy_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, put=True, default=None),
     _NETWORK_POLICY: Attribute(check=READ_ONLY),
     placement.REQUEST: _SHOWN,
@@ -110,8 +115,8 @@ BINDING = {
 }
 
 
-def present(tx: ReadTransaction, ports: Sequence[Object]) -> Sequence[Object]:
-    """Their trunks, what their networks say of quality, and what that asks of Placement."""
+def present(domain: str, tx: ReadTransaction, ports: Sequence[Object]) -> Sequence[Object]:
+    """Their trunks, their names, what their networks say of quality, and what that asks of Placement."""
     networks = tx.get_many("networks", {port["network_id"] for port in ports})
     requests = placement.requests(tx, ports, networks)
     return [
@@ -121,6 +126,7 @@ def present(tx: ReadTransaction, ports: Sequence[Object]) -> Sequence[Object]:
             placement.REQUEST: requests.get(port["id"]),
             "status_detail": wires.detail(port),
             "data_plane_status": port.get("data_plane_status"),
+            names.ASSIGNMENT: names.assignment(port, networks[port["network_id"]], domain),
             **_levels(port, networks[port["network_id"]]),
         }
         for port in with_details(tx, ports)
@@ -146,7 +152,8 @@ def refuse_to_part(tx: ReadTransaction, context: Context, current: Object | None
             raise FipAssociated(port_id=current["id"])
 
 
-def port(use_cases: UseCases) -> Resource:
+def port(use_cases: UseCases, domain: str) -> Resource:
+    """domain: of ports whose network has none."""
     return Resource(
         member="port",
         collection="ports",
@@ -154,7 +161,7 @@ def port(use_cases: UseCases) -> Resource:
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=PortNotFound,
-        present=present,
+        present=partial(present, domain),
         refuse=refuse_to_part,
-        computed=frozenset({"trunk_details", _NETWORK_POLICY, placement.REQUEST}),
+        computed=frozenset({"trunk_details", _NETWORK_POLICY, placement.REQUEST, names.ASSIGNMENT}),
     )

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from netweft.api import checks
+from netweft.api import checks, dns_names
 from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.policy import check_ports
 from netweft.api.resources.l3.port_forwardings import exposed
-from netweft.api.resources.standard import READ_ONLY, STANDARD, STATUS
+from netweft.api.resources.standard import READ_ONLY, STANDARD, STATUS, or_empty
+from netweft.control.l2 import names
 from netweft.control.l3.errors import BadFloatingIPRequest, FloatingIPNotFound
 from netweft.control.l3.floating_ips import details
 from netweft.control.standard import UseCases
@@ -30,6 +31,8 @@ ATTRIBUTES = {name: attribute for name, attribute in STANDARD.items() if name !=
     "qos_policy_id": Attribute(check=_ID, post=True, put=True, default=None),
     _NETWORK_POLICY: Attribute(check=READ_ONLY),
     "port_forwardings": Attribute(check=READ_ONLY),
+    names.NAME: Attribute(check=dns_names.relative_name, post=True, default="", show=or_empty),
+    names.DOMAIN: Attribute(check=dns_names.domain, post=True, default="", show=or_empty),
     "distributed": Attribute(
         check=checks.or_none(checks.boolean), parse=checks.boolean, post=True, put=True, filter=True
     ),
