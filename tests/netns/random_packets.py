@@ -23,6 +23,7 @@ _NUMBERS = {"icmp": ICMP, "tcp": TCP, "udp": UDP}
 _PORTS = (22, 80, 443)
 _ENDS = ("one", "two", "red")  # on three nodes, the last one behind a router
 _ANYTHING: list[dict[str, Any]] = [{"direction": way, "ethertype": "IPv4"} for way in ("egress", "ingress")]
+_ONLY = {"port_range_min": 80, "port_range_max": 80}
 _STRANGER = "10.40.0.77"
 _AT_ONCE = 3  # traces; a node answers so many questions a second
 _TAIL = 26  # of a frame of IPv4: its addresses and all behind them, which a router leaves alone
@@ -68,7 +69,9 @@ def tried(lab: Lab, stage: Stage, packets: int) -> Counter[str]:
     with _place(lab, stage) as place:
         place.let([_ANYTHING, _ANYTHING])
         place.compare([Sent(frm, to, "tcp", 443, False) for frm, to in (("one", "two"), ("red", "one"))])
-        assert place.became == {"passed": 2}
+        place.let([_ANYTHING[:1], [{"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp"} | _ONLY]])
+        place.compare([Sent("one", "two", *what, False) for what in (("tcp", 80), ("tcp", 443), ("udp", 80))])
+        assert place.became == {"passed": 3, "did not": 2}
         rules = st.lists(_rules(place.groups), min_size=1, max_size=5, unique_by=repr)
         more = [[], _ANYTHING[:1], _ANYTHING[:1], _ANYTHING]  # else few pass
         rules = st.tuples(st.sampled_from(more), rules).map(
