@@ -121,7 +121,7 @@ def test_of_two_hundred_healthy_pairs_not_one_false_word(lab: Lab, stage: Stage)
 
 def test_the_verdict_is_what_a_real_packet_does(lab: Lab, stage: Stage) -> None:
     """There and back, by the rows and by Open vSwitch.  NETWEFT_RANDOM_PACKETS=500: with as many."""
-    became = tried(lab, stage, int(os.environ.get("NETWEFT_RANDOM_PACKETS", "30")))
+    became = tried(lab, stage, int(os.environ.get("NETWEFT_RANDOM_PACKETS", "20")))
     print(became)
     nothing_is_said(lab, "one", "red", **HTTP)
 
