@@ -12,9 +12,10 @@ from typing import Any, Final
 # What libraries load wherever it is installed, and what none of our processes uses: rich and greenlet by structlog,
 # to draw tracebacks (a sixth of the time) and to tell greenlets apart.
 UNUSED: Final = ("rich", "greenlet")
-# What they load whole and look into under circumstances that are not ours: by websockets, which asks one for the
-# version of a checkout, and the other for the environment's proxies.  It is executed when somebody does look into it.
-SELDOM: Final = ("importlib.metadata", "urllib.request")
+# What they load whole and look into under circumstances that are not ours: websockets asks one for the version of a
+# checkout, and the other for the environment's proxies; asyncio reads programs (`inspect` brings the parser) only where
+# a signal's handler may be a coroutine.  Each is executed when somebody does look into it.
+SELDOM: Final = ("importlib.metadata", "urllib.request", "inspect")
 
 
 @contextmanager
@@ -66,4 +67,5 @@ def _put_off(name: str) -> None:
     if name not in sys.modules:
         module = sys.modules[name] = _PutOff(name)
         parent, _, last = name.rpartition(".")
-        setattr(import_module(parent), last, module)
+        if parent in sys.modules:  # else whoever loads it finds this one
+            setattr(sys.modules[parent], last, module)

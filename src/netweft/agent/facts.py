@@ -1,6 +1,6 @@
 """What the settings and Open vSwitch say of this node, for the services and for the server."""
 
-import shutil
+import os
 import socket
 from collections.abc import Collection, Iterable
 
@@ -84,11 +84,17 @@ def node_facts(
         floating_ips=tuple(sorted(bridge_mappings(settings).keys() - set(unwired))),
         availability_zone=settings.availability_zone,
         problems=tuple(problems),
-        proxies=shutil.which(PROGRAM) is not None,
+        proxies=_is_installed(PROGRAM),
         neighbours=neighbours,
         crowded=tuple(crowded),
         metadata=metadata,
     )
+
+
+def _is_installed(program: str) -> bool:
+    """As shutil.which looks for it, which brings what it needs for archives: 2 ms of each start."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return any(os.access(f"{folder}/{program}", os.X_OK) for folder in folders)
 
 
 def dhcp_settings(settings: AgentSettings) -> DhcpSettings:

@@ -63,7 +63,8 @@ class Agent(Parts):
         starting.begun()
 
     async def spare(self, seconds: float = SPARE_SECONDS) -> None:
-        """Returns once all was in place, or after a while: what is not needed for that is not loaded before."""
+        """Returns once all was in place and the server there, or after a while: what is not needed for that is not
+        loaded before."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._was_in_place.wait()
@@ -81,10 +82,11 @@ class Agent(Parts):
     async def run(self) -> None:
         """Until cancelled."""
         self.load_state()
+        self.feed.ready = self._rendered_from_disk
         async with asyncio.TaskGroup() as tasks:
             for side in (
                 *(self.ovs.run(), *(bridge.run() for bridge in self.bridges.values()), self.links.run()),
-                *(self.shaping.run(), self.nics.run(), self._follow(), self.state.run(), self.announcer.run()),
+                *(self.shaping.run(), self.nics.run(), self.feed.run(), self.state.run(), self.announcer.run()),
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
                 *(
                     self.metadata.run(),
@@ -102,14 +104,13 @@ class Agent(Parts):
                 tasks.create_task(self._restore.run())
             tasks.create_task(self._turns())
 
-    async def _follow(self) -> None:
-        """Follows the feed once what is on disk has been rendered: else nobody is notified of what has ended since,
-        a router that was advertised for one.  Not long where no Open vSwitch is there."""
+    async def _rendered_from_disk(self) -> None:
+        """The feed is followed once what is on disk has been rendered: else nobody is notified of what has ended since
+        then, a router that was advertised for one.  Not long where no Open vSwitch is there."""
         if self.desired.view.revision:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FROM_DISK_SECONDS):
                     await self._rendered.wait()
-        await self.feed.run()
 
     async def stop(self) -> None:
         """On purpose: everything stays in place but what would hold up a vswitchd that starts without us."""
@@ -190,7 +191,7 @@ class Agent(Parts):
                 self.resolver.wired()
                 self.advertiser.wired()
                 self.health.wired()
-            if self.all_in_place():
+            if self.all_in_place() and self.feed.link.up:
                 self._was_in_place.set()
 
     def _observe(self) -> bool:

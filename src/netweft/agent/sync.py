@@ -72,6 +72,7 @@ class FeedClient:
     """Constructing it does no I/O; `run` as a task does it all.
 
     view: where to start from, e.g. what was kept on disk.
+    ready: waited for by whoever is connected, before it subscribes: the server has looked at who we are meanwhile.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class FeedClient:
         self._facts = facts
         self._unsent = _Unsent()
         self._awake = asyncio.Event()
+        self.ready: Callable[[], Awaitable[None]] = _at_once
         self.on_asked: Callable[[Ask], Awaitable[Answer]] | None = None  # None: this agent cannot be asked
         self._answering: set[asyncio.Task[None]] = set()
 
@@ -156,6 +158,7 @@ class FeedClient:
 
     async def _session(self, server: str) -> None:
         async with connection(server, node_token(self._settings)) as socket:
+            await self.ready()
             view, facts = self.view, self._facts
             self._unsent.facts = False
             await socket.send(
@@ -240,6 +243,10 @@ class FeedClient:
             else:
                 log.warning("feed lost", server=link.server, problem=link.problem)
             self._listener.link_changed(link)
+
+
+async def _at_once() -> None:
+    return
 
 
 def changes_by(view: NodeView, message: wire.Snapshot | wire.Delta, *, subscribed: bool = False) -> Changes:

@@ -86,15 +86,16 @@ class Counting:
 
     async def _read(self, tally: Tally) -> list[tuple[Place, Count]] | None:
         """None: the bridge is away."""
-        connection, found = self._connection, list[tuple[Place, Count]]()
+        connection = self._connection
         if connection is None:
             return None
-        for place in COUNTED:
-            table = tally.tables.get(place.table)
-            if table is not None:
-                counts = await connection.count(table, cookie(place.reason), OURS_MASK | REASON_MASK)
-                found += ((place, count) for count in counts)
-        return found
+        places = [place for place in COUNTED if place.table in tally.tables]
+        asked = (
+            connection.count(tally.tables[place.table], cookie(place.reason), OURS_MASK | REASON_MASK)
+            for place in places
+        )
+        counts = await asyncio.gather(*asked)  # at once: each answer is a turn of vswitchd's to wait for
+        return [(place, count) for place, some in zip(places, counts, strict=True) for count in some]
 
     def _load(self) -> Kept | None:
         try:

@@ -6,8 +6,9 @@ from netweft.dataplane.ovsdb.errors import OvsdbProtocolError
 
 MAX_MESSAGE_BYTES = 256 * 2**20
 
-# a whole string (so that braces in it do not count), a brace, or the start of a string that has not ended yet
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}]|"', re.DOTALL)
+# up to the next brace: whole strings, so that braces in them do not count, and what is between them
+_STRETCH = re.compile(rb'[^"{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}]*+)*+', re.DOTALL)
+_OPENING, _STRING = ord("{"), ord('"')
 
 
 class Framer:
@@ -20,19 +21,16 @@ class Framer:
         """The objects that are complete now.  Raises OvsdbProtocolError."""
         self._buffer = buffer = self._buffer + data
         objects: list[bytes] = []
-        start, scanned = 0, len(buffer)
-        for token in _TOKEN.finditer(buffer, self._scanned):
-            text = token.group()
-            if text == b"{":
-                self._depth += 1
-            elif text == b"}":
-                self._depth -= 1
-                if self._depth <= 0:
-                    objects.append(buffer[start : token.end()])
-                    start, self._depth = token.end(), 0
-            elif text == b'"':
-                scanned = token.start()
+        start, scanned = 0, self._scanned
+        for stretch in iter(lambda: _STRETCH.match(buffer, scanned), None):
+            scanned = stretch.end()
+            if scanned == len(buffer) or buffer[scanned] == _STRING:  # a string that has not ended yet
                 break
+            self._depth += 1 if buffer[scanned] == _OPENING else -1
+            scanned += 1
+            if self._depth <= 0:
+                objects.append(buffer[start:scanned])
+                start, self._depth = scanned, 0
         self._buffer = buffer[start:]
         self._scanned = scanned - start
         if len(self._buffer) > MAX_MESSAGE_BYTES:

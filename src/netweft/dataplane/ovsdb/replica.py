@@ -159,12 +159,12 @@ class Replica:
             self._store(table, uuid, old, None)
             return
         kinds = _COLUMNS[table]
-        values = {name: kinds[name].read(value) for name, value in columns.items()}
         if what == "modify":
-            merged = {name: kinds[name].merge(getattr(old, name), value) for name, value in values.items()}
+            merged = {name: kinds[name].merge(getattr(old, name), kinds[name].read(value)) for name, value in columns.items()}
             self._store(table, uuid, old, msgspec.structs.replace(old, **merged))
-        else:
-            self._store(table, uuid, old, TABLES[table](**values))
+        else:  # at a start these are all there are: their types are checked a row at a time
+            values = {name: kinds[name].parse(value) for name, value in columns.items()}
+            self._store(table, uuid, old, msgspec.convert(values, TABLES[table]))
 
     def _record(self, table: str, uuid: str) -> Any:
         return self.root if table == "Open_vSwitch" else self._rows(table).get(uuid)
@@ -194,6 +194,8 @@ class Replica:
 
 def _one(value: Any) -> Any:
     """The empty set stands for nothing."""
+    if type(value) is not list:
+        return value
     match value:
         case ["set", []]:
             return None
@@ -204,11 +206,9 @@ def _one(value: Any) -> Any:
 
 
 def _set(value: Any) -> frozenset[Any]:
-    match value:
-        case ["set", members]:
-            return frozenset(_atom(member) for member in members)
-        case _:
-            return frozenset((_atom(value),))
+    if type(value) is list and value and value[0] == "set":
+        return frozenset([member[1] if type(member) is list else member for member in value[1]])
+    return frozenset((_atom(value),))
 
 
 def _map(value: Any) -> dict[Any, Any]:
