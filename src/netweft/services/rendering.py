@@ -6,7 +6,7 @@ It must not know how anything is applied.
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -47,6 +47,7 @@ from netweft.services.l3.wiring import place_of
 from netweft.services.lb.admitted import Sources
 from netweft.services.lb.look_ups import Services, Vips, balancer_of, units_of
 from netweft.services.lb.trees import Trees
+from netweft.services.look_ups import LookUps
 from netweft.services.security.paired_addresses import PairedAddresses
 from netweft.services.security.policies import Policies
 from netweft.services.security.remotes import Remotes
@@ -60,10 +61,6 @@ from netweft.services.values import PHYSICAL, Asked, HostFacts, LocalNetwork, Lo
 UNITS: Final = frozenset(
     {"network", "port", "peer", "router", "port_forwarding", "floating_address", "load_balancer", "proxy"}
 )
-
-
-class LookUp(Protocol):
-    def changed(self, before: Object | None, after: Object | None) -> Iterable[tuple[Fact, object]]: ...
 
 
 class Rendering:
@@ -92,8 +89,7 @@ class Rendering:
         self._floating = FloatingPlaces(self._memo, self._mappings)
         self._trees = Trees()
         self._services = Services(self._memo.put, self._memo.mark)
-        # each makes facts of one change of an object, and needs nothing else
-        self._look_ups: tuple[LookUp, ...] = (
+        self._look_ups = LookUps(
             *(Subnets(), PairedAddresses(), self._interfaces, Advertisers(), self.forwarded, UnsurePorts()),
             *(self._domains, Labels(), self._hops, self._router_numbers, Watchable(), Vips(), Sources()),
         )
@@ -328,9 +324,8 @@ class Rendering:
             self._regrouped.update(self._plugged.changed(name))
         self._remotes.changed(before, after)
         self._policies.changed(before, after)
-        for look_up in self._look_ups:
-            for fact, value in look_up.changed(before, after):
-                self._memo.put(fact, value)
+        for fact, value in self._look_ups.changed(before, after):
+            self._memo.put(fact, value)
         for fact, value in self._trees.changed(before, after):
             self._memo.put(fact, value)
             for unit in units_of(fact[1], value):

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Final
 
 from netweft.model import Object, Subnet
 from netweft.reconcile.memo import Fact
@@ -11,6 +12,8 @@ from netweft.services.dhcp.requests import served
 class Subnets:
     """Facts: ("subnets", network) -> its Subnets; ("dhcp", network) -> the IP versions in which DHCP is answered;
     ("advertised", network) -> True: routers say one of them."""
+
+    of: Final = (Subnet,)
 
     def __init__(self) -> None:
         self._of: defaultdict[str, dict[str, Subnet]] = defaultdict(dict)

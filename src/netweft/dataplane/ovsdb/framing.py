@@ -22,7 +22,7 @@ class Framer:
         self._buffer = buffer = self._buffer + data
         objects: list[bytes] = []
         start, scanned = 0, self._scanned
-        for stretch in iter(lambda: _STRETCH.match(buffer, scanned), None):
+        while stretch := _STRETCH.match(buffer, scanned):  # it matches nothing, too
             scanned = stretch.end()
             if scanned == len(buffer) or buffer[scanned] == _STRING:  # a string that has not ended yet
                 break

@@ -160,7 +160,8 @@ class Replica:
             return
         kinds = _COLUMNS[table]
         if what == "modify":
-            merged = {name: kinds[name].merge(getattr(old, name), kinds[name].read(value)) for name, value in columns.items()}
+            read = {name: kinds[name].read(value) for name, value in columns.items()}
+            merged = {name: kinds[name].merge(getattr(old, name), value) for name, value in read.items()}
             self._store(table, uuid, old, msgspec.structs.replace(old, **merged))
         else:  # at a start these are all there are: their types are checked a row at a time
             values = {name: kinds[name].parse(value) for name, value in columns.items()}

@@ -10,6 +10,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import Final
 
 from netweft.model import GatewayPort, Object, Peer, Port, Proxy, RouterPort
 from netweft.model.load_balancer import Member
@@ -23,6 +24,8 @@ _ROUTERS = ("routers on", "routers out to")
 
 
 class Watchable:
+    of: Final = (Port, Peer, RouterPort, GatewayPort, Member, Proxy)
+
     def __init__(self) -> None:
         self._found: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         self._numbers = Numbers(NUMBER_BITS)

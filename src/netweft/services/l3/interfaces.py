@@ -18,6 +18,8 @@ class Interfaces:
     Facts: ("routed", network) -> True where a router has an interface, or here its gateway or a floating IP;
     ("interfaces", router), ("gateways", router) -> the ids of what is there, sorted."""
 
+    of: Final = (RouterPort, GatewayPort)
+
     def __init__(self, node: str) -> None:
         self._node = node
         self._on: defaultdict[str, set[str]] = defaultdict(set)  # network -> interfaces; gateways, floating IPs here

@@ -1,6 +1,7 @@
 """Which number stands for which router in registers, and so in packets that are handed up."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from netweft.model import Object, Router
 from netweft.reconcile.memo import Fact
@@ -9,6 +10,8 @@ from netweft.services.numbers import Numbers
 
 class RouterNumbers:
     """Facts: ("number", router) -> its number on this node."""
+
+    of: Final = (Router,)
 
     def __init__(self) -> None:
         self._numbers = Numbers()

@@ -17,6 +17,8 @@ _ICMP: Final = frozenset({PROTO_ICMP, PROTO_ICMPV6})
 
 
 class Sources:
+    of: Final = (LoadBalancer, SecurityGroup, GroupMember, AddressGroup)
+
     def __init__(self) -> None:
         self._users: Counter[str] = Counter()  # group -> of how many VIPs
         self._groups: dict[str, SecurityGroup] = {}

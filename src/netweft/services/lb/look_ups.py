@@ -20,6 +20,8 @@ class Vips:
     """Facts: ("balanced", network) -> True where a balancer has its VIP; ("router ports", network) -> the routers'
     interfaces there."""
 
+    of: Final = (LoadBalancer, RouterPort)
+
     def __init__(self) -> None:
         self._on: defaultdict[str, Counter[str]] = defaultdict(Counter)  # network -> balancers
         self._routers: defaultdict[str, dict[str, RouterPort]] = defaultdict(dict)

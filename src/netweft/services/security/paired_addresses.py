@@ -5,6 +5,7 @@ Any port of the network may be meant, wherever it is: a pair is what lets an add
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import Final
 
 from netweft.model import Object, Peer, Port
 from netweft.reconcile.memo import Fact
@@ -14,6 +15,8 @@ from netweft.services.addresses import Prefix, prefix
 class PairedAddresses:
     """Facts: ("paired", network) -> the addresses, sorted; ("paired_macs", network) -> of the single addresses that all
     pairs give the same MAC, both, sorted: for a router that is who has it."""
+
+    of: Final = (Port, Peer)
 
     def __init__(self) -> None:
         self._of: defaultdict[str, Counter[tuple[Prefix, str]]] = defaultdict(Counter)

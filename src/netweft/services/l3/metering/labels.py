@@ -18,6 +18,8 @@ class Labels:
     """Facts: ("labels", project, or SHARED) -> the ids of its labels that have rules, sorted;
     ("label number", id, direction) -> its number on this node."""
 
+    of: Final = (MeteringLabel,)
+
     def __init__(self) -> None:
         self._numbers = Numbers()
         self._of: defaultdict[str, set[str]] = defaultdict(set)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Final
 
 from netweft.model import Object, Router, RouterPort
 from netweft.reconcile.memo import Fact
@@ -10,6 +11,8 @@ from netweft.reconcile.memo import Fact
 class Advertisers:
     """Facts: ("advertisers", network) -> the interfaces with IPv6 addresses that are up, and their routers too; sorted;
     ("has advertisers", network) -> True: for those whom it does not concern which."""
+
+    of: Final = (RouterPort, Router)
 
     def __init__(self) -> None:
         self._ports: dict[str, RouterPort] = {}

@@ -6,6 +6,7 @@ address pairs those of the pairs, which others may have too, each with a MAC of 
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from netweft.model import GatewayPort, Object, Peer, Port, Proxy, RouterPort
 from netweft.reconcile.memo import Fact, Reader
@@ -28,6 +29,8 @@ def may_be_there(read: Reader, network: LocalNetwork, address: Prefix) -> bool:
 class UnsurePorts:
     """Facts: ("unguarded", network) -> True where a port may have any address; ("unsure", network) -> True where one
     may have any, or those of pairs."""
+
+    of: Final = (Port, Peer)
 
     def __init__(self) -> None:
         self._of: defaultdict[Fact, int] = defaultdict(int)
@@ -57,6 +60,8 @@ class Domains:
     a network that routers join to it, and those with the routers' gateways, or that may have to take over.
 
     node: this one.  watched: the nodes that it watches for gateways, and for load balancers' HAProxy."""
+
+    of: Final = (RouterPort, GatewayPort, Proxy)
 
     def __init__(self, node: str) -> None:
         self._node = node

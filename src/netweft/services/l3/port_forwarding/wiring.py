@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from netweft.model import Object, PortForwarding, Router
 from netweft.reconcile.memo import Fact, Reader
@@ -20,6 +20,8 @@ _End: TypeAlias = tuple[Place, int, int]  # the address, the protocol
 class ForwardedAddresses:
     """Facts: ("forwarded", router, external network) -> what its forwardings lead from and to, sorted: the router
     needs to hear only of addresses that are new.  A place is a router and an external network."""
+
+    of: Final = (PortForwarding,)
 
     def __init__(self) -> None:
         self._found: defaultdict[Place, Counter[Forwarded]] = defaultdict(Counter)

@@ -6,6 +6,7 @@ Looked up by network.  A node that has no such route pays for an index of addres
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from netweft.model import (
     FloatingAddress,
@@ -44,6 +45,8 @@ def has_several(router: Router) -> bool:
 class WatchedHops:
     """Facts: ("several", network) -> next hops that are one of several of a router with an interface there, sorted;
     ("holder", network, next hop) -> the key of who has that address."""
+
+    of: Final = (Port, Peer, RouterPort, GatewayPort, FloatingIp, FloatingAddress, Router)
 
     def __init__(self) -> None:
         self._hops: dict[str, frozenset[Prefix]] = {}  # of routers
