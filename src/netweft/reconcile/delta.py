@@ -65,7 +65,7 @@ class Delta(Struct, Generic[K, V]):
     def _compare_all(self) -> None:
         desired, actual = self.desired, self.actual
         differs = {key for key, value in desired.items() if actual.get(key, _NOTHING) != value}
-        is_same = not differs and len(actual) == len(desired)  # mostly, at a start: then no key has to be looked up again
+        is_same = not differs and len(actual) == len(desired)  # so at most starts
         self.dirty = differs if is_same else differs | (actual.keys() - desired.keys())
 
     def _compare(self, key: K) -> None:
