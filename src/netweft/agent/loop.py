@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from netweft import starting
+from netweft import bundled, starting
 from netweft.agent import facts, measured, planning, show
 from netweft.agent.desired import Part
 from netweft.agent.parts import Parts
@@ -57,6 +57,7 @@ class Agent(Parts):
     async def _begin(self) -> None:
         """What is needed when somebody asks is loaded before that."""
         await self.spare()
+        await asyncio.to_thread(bundled.keep)
         self.answers.load()
         await asyncio.to_thread(import_module, "netweft.agent.asked.answering")
         await self.spare(BEGINNING_SECONDS)

@@ -32,6 +32,9 @@ def main(arguments: list[str] | None = None) -> None:
 def _called(arguments: list[str]) -> int:
     match arguments:
         case ["agent", "--config", path] if not path.startswith("-"):
+            from netweft import bundled
+
+            bundled.use()
             from netweft.cli.agent_start import start_by
 
             start_by(Path(path))

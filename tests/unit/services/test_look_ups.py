@@ -57,6 +57,6 @@ def looks_at(look_up: LookUp, kind: type) -> bool:
 
 def test_none_of_the_renderings_is_left_out() -> None:
     told = {type(one) for some in LookUps(*ALL)._of.values() for one in some}
-    host = HostFacts(name="hv1", tunnel_ip=None, bridge_mappings={})
+    host = HostFacts(name="hv1")
     rendering = Rendering(host, LocalVlans(1, 4094), LocalVlans(*ROUTER_ZONES))
     assert {type(one) for some in rendering._look_ups._of.values() for one in some} == told
