@@ -135,3 +135,17 @@ def unlike(gateways: Iterable[Gateway]) -> list[Gateway]:
     for one in gateways:
         alike.setdefault((one.port.network_id, one.on_link, one.next_hops, one.watched), one)
     return list(alike.values())
+
+
+def probes_outside(gateway: Gateway) -> Iterable[Packet]:
+    """A probe (RFC 5227), from a MAC that nobody else has: it moves nothing in switches and in others' tables."""
+    for address in gateway.asked_for:
+        frame = arp.request(octets_of_mac(gateway.node_mac), IPv4Address(0), IPv4Address(address))
+        yield to_network(gateway.network.vlan, frame)
+
+
+def probes_on_wire(who: Asker, interface: Interface) -> list[Packet]:
+    """By the node's MAC there."""
+    if interface.asked_for is None or who.wire is None:
+        return []
+    return [who.to_wire(arp.request(who.wire[0], IPv4Address(0), IPv4Address(interface.asked_for)))]

@@ -12,12 +12,11 @@ answers for in the flows.  docs/decisions/0460 has the why.
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from functools import partial
-from ipaddress import IPv4Address
 
 import structlog
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3.askers import Asker, by_interface
+from netweft.agent.l3.askers import Asker, by_interface, probes_on_wire, probes_outside
 from netweft.agent.l3.asking import Asking, Silence
 from netweft.agent.l3.seats import Ports, Seat
 from netweft.agent.l3.sightings import Look, Sightings
@@ -31,7 +30,7 @@ from netweft.services.fields import Reason, cookie
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.gateways.takeover import Order, Sight, chosen
 from netweft.services.l3.neighbours.gratuitous import to_network
-from netweft.services.l3.values import Gateway, GatewayPlace, Interface
+from netweft.services.l3.values import GatewayPlace, Interface
 from netweft.services.l3.wire import wire_mac
 from netweft.services.values import Asked, HostFacts, LocalPort
 
@@ -40,6 +39,7 @@ log = structlog.get_logger(__name__)
 LEAVES_FOR, HEARS_FOR = 0.2, 2.0  # seconds that a gateway that is left to another is used here, and what comes in taken
 TICK = 1.0
 A_WHILE = Silence(8, 8)  # 0.24 s: others that stood still, too, answer late
+A_MOMENT = Silence(4, 4)
 
 
 class Failover:
@@ -67,7 +67,7 @@ class Failover:
         self._knew_all = False  # when it was observed last
         self._was_read = False  # the bridge, ever: before, nothing that is wanted gets there
         self._sightings = Sightings(node, self._again)
-        self._sightings.on_doubt = self._check
+        self._sightings.on_doubt, self._sightings.on_end = self._check_all, self._check_those_with
         self._all = True  # seats are to be looked at again
         self.asking, self.checking = Asking(say), Asking(say)
         self.taken = self.left = 0  # gateways, ever
@@ -190,7 +190,7 @@ class Failover:
     def _leave(self, id: str, seat: Seat) -> None:
         self._stop_asking(id)
         if seat.answers:
-            seat.answers = False
+            seat.answers, seat.doubles = False, 0
             self.left += 1
             seat.left = _now() if self._sightings.can(self._node) else float("-inf")
             for after in (LEAVES_FOR, HEARS_FOR):
@@ -253,9 +253,9 @@ class Failover:
         """None: its network is not wired here."""
         if id in self._desired.on_wires:
             found = self._on_wire(id)
-            return _questions_on_wire(*found) if found else None
+            return probes_on_wire(*found) if found else None
         gateway = self._desired.candidate(id)
-        return list(_questions(gateway)) if gateway else None
+        return list(probes_outside(gateway)) if gateway else None
 
     def _on_wire(self, id: str) -> tuple[Asker, Interface] | None:
         """By whom it is asked there, and for what."""
@@ -289,16 +289,50 @@ class Failover:
         for id in self._meant(said.address):
             if octets_of_mac(wire_mac(self._node, id)) == to:
                 self.asking.answered(id)
-                if id in self.checking.ids:
-                    self._was_taken(id, self._seats[id])
+                if id in self.checking.ids and self._is_a_nodes(id, said):
+                    self._answers_too(id, self._seats[id])
 
     # whether somebody else has it
 
-    def _check(self) -> None:
+    def _check_all(self) -> None:
         """All sessions have ended at once: to the others it was this node that did."""
         for id, seat in self._seats.items():
-            if seat.answers and seat.wired:
-                self.checking.begin(id, partial(self._questions, id), lambda: None, silence=A_WHILE)
+            self._check(id, seat, A_WHILE)
+
+    def _check_those_with(self, hosts: Collection[str]) -> None:
+        """One of these may have taken them: it has not heard this node for as long as this one has not heard it."""
+        for id, seat in self._seats.items():
+            if not {*hosts}.isdisjoint(seat.order.hosts):
+                self._check(id, seat, A_MOMENT)
+
+    def _check(self, id: str, seat: Seat, silence: Silence) -> None:
+        if seat.answers and seat.wired:
+            seat.doubles = 1  # this node is who is doubted: one answer is enough
+            self.checking.stop(id)
+            self.checking.begin(id, partial(self._questions, id), lambda: None, silence=silence)
+
+    def _check_again(self, id: str, seat: Seat) -> None:
+        """Of each tick: as far as this node has heard, another one is to have it."""
+        if seat.wired and id not in self.checking.ids:
+            self.checking.begin(id, partial(self._questions, id), partial(self._is_alone, id, seat))
+
+    def _is_alone(self, id: str, seat: Seat) -> None:
+        seat.doubles = 0
+        if seat.answers:
+            self._tell([id])
+
+    def _answers_too(self, id: str, seat: Seat) -> None:
+        """Somebody else.  That one leaves it, where it stood still and asks at this moment; if it still answers a tick
+        later, this one does."""
+        if seat.doubles:
+            self._was_taken(id, seat)
+        else:
+            seat.doubles = 1
+            self.checking.stop(id)
+
+    def _is_a_nodes(self, id: str, said: arp.Said) -> bool:
+        """Nodes answer for a gateway by its own MAC; a stranger who has the same address takes it from nobody."""
+        return id in self._desired.on_wires or octets(self._seats[id].port.mac_address) == said.mac
 
     def _was_taken(self, id: str, seat: Seat) -> None:
         """By one of the others, which answers for it."""
@@ -342,28 +376,18 @@ class Failover:
         """Until cancelled."""
         while True:
             await asyncio.sleep(TICK)
-            self._tell_what_is_not_known()
+            for id in self._not_known(self._seats):
+                self._check_again(id, self._seats[id])
 
     def _tell_what_is_not_known(self, ids: Iterable[str] = ()) -> None:
         """Of these; of all."""
-        seats, ports = ((id, self._seats[id]) for id in ids or self._seats), self._ports.all
-        mine = [id for id, seat in seats if seat.is_first and seat.answers and id in ports]
-        if taken := [id for id in mine if self._node in ports[id].order[1:]]:
+        if taken := self._not_known(ids or self._seats):
             self._tell(taken)
 
-
-def _questions(gateway: Gateway) -> Iterable[Packet]:
-    """A probe (RFC 5227), from a MAC that nobody else has: it moves nothing in switches and in others' tables."""
-    for address in gateway.asked_for:
-        frame = arp.request(octets_of_mac(gateway.node_mac), IPv4Address(0), IPv4Address(address))
-        yield to_network(gateway.network.vlan, frame)
-
-
-def _questions_on_wire(who: Asker, interface: Interface) -> list[Packet]:
-    """By the node's MAC there."""
-    if interface.asked_for is None or who.wire is None:
-        return []
-    return [who.to_wire(arp.request(who.wire[0], IPv4Address(0), IPv4Address(interface.asked_for)))]
+    def _not_known(self, ids: Iterable[str]) -> list[str]:
+        seats, ports = ((id, self._seats[id]) for id in ids), self._ports.all
+        mine = [id for id, seat in seats if seat.is_first and seat.answers and id in ports]
+        return [id for id in mine if self._node in ports[id].order[1:]]
 
 
 def _now() -> float:

@@ -13,7 +13,8 @@ class Seat(Struct):
     """What is known of a gateway.  is_first: of its router; further ones go where that one goes.
     answers: this node, for its addresses.  left: when it was left to another.
     leads_to: the other node that packets go to, also as long as there is nothing better than one that is gone.
-    wired: its network is, so that others can be asked and heard."""
+    wired: its network is, so that others can be asked and heard.
+    doubles: how often in a row somebody else has answered for it, too."""
 
     port: GatewayPort
     is_first: bool = True
@@ -22,6 +23,7 @@ class Seat(Struct):
     left: float = float("-inf")
     leads_to: str = ""
     wired: bool = False
+    doubles: int = 0
 
 
 class Ports:

@@ -30,7 +30,8 @@ class Sightings:
     """node: this one.  again: called when time has made a difference.  cut: physical networks it is cut off from.
 
     reaches: whether any of these hosts is reached at this moment; None: that cannot be asked.
-    on_doubt: called when all sessions have ended at once, as that is asked."""
+    on_doubt: called when all sessions have ended at once, as that is asked.
+    on_end: called with the hosts whose sessions have ended, likewise: perhaps this node stood still, and not they."""
 
     def __init__(self, node: str, again: Callable[[], None]) -> None:
         self._node, self._again = node, again
@@ -45,6 +46,7 @@ class Sightings:
         self._asking: asyncio.Task[None] | None = None
         self.reaches: Callable[[Collection[str]], Awaitable[bool]] | None = None
         self.on_doubt: Callable[[], None] = lambda: None
+        self.on_end: Callable[[Collection[str]], None] = lambda hosts: None
         self._was_cut_off = False
         self._alone = float("-inf")  # when it was cut off last
 
@@ -71,6 +73,8 @@ class Sightings:
         changed = [host for host in hosts if self._see(host, look, now)]
         if self.is_cut_off and not self._was_cut_off:
             self._doubt(now)
+        if ended := {host for host in changed if self._seen[host] in (Sight.GONE, Sight.DEAF)}:
+            self.on_end(ended)
         if self._was_cut_off and not self.is_cut_off:  # the others are about to be seen, too
             changed += [host for host, seen in self._seen.items() if seen is Sight.GONE and self._expect(host, now)]
         self._was_cut_off = self.is_cut_off

@@ -102,3 +102,27 @@ def test_whoever_answers_and_is_never_seen_is_not_waited_for_twice() -> None:
         return True
 
     in_own_time(story())
+
+
+@pytest.mark.parametrize("server", [True, False])
+@pytest.mark.parametrize("seconds", [0.4, 2.0])
+def test_of_two_one_stands_still_and_both_have_it_for_a_moment_only(seconds: float, server: bool) -> None:
+    """One session has ended, which says nothing of whose end it was; no server need say who has it now."""
+
+    async def story(seed: int) -> None:
+        world = World(("a", "b"), (), seed)
+        world.server = server
+        await world.passes(SETTLED)
+        first = world.nodes["a"]
+        first.freeze()
+        await world.passes(seconds)
+        assert world.nodes["b"].place.answers
+        first.thaw()
+        for _ in range(80):
+            await world.passes(0.1)
+            assert world.answering
+        assert world.twice * 0.005 < 0.2, "as long as it takes to find out"
+        assert len(world.answering) == 1
+
+    for seed in SEEDS:
+        in_own_time(story(seed))
