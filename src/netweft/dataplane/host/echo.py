@@ -6,9 +6,10 @@ import socket
 import struct
 from collections.abc import Collection
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Final
 
-from netweft.dataplane.packets.datagram import checksum
+from netweft.dataplane.packets.datagram import IpAddress, checksum
 
 _ECHO: Final = {4: (socket.AF_INET, socket.IPPROTO_ICMP, 8, 0), 6: (socket.AF_INET6, socket.IPPROTO_ICMPV6, 128, 129)}
 _LONGEST: Final = 2048
@@ -26,7 +27,7 @@ async def anybody_answers(own: str, others: Collection[str], *, seconds: float, 
         asking = asyncio.create_task(_ask(found, others, _question(version, asked, mark), seconds / times, times))
         try:
             async with asyncio.timeout(seconds):
-                return await _hears(found, version, bytes([answered]), mark)
+                return await _hears(found, {*map(_plain, others)}, bytes([answered]), mark)
         finally:
             asking.cancel()
     return False
@@ -45,11 +46,19 @@ def _question(version: int, kind: int, mark: bytes) -> bytes:
     return struct.pack("!BBH", kind, 0, checksum(bare) if version == 4 else 0) + mark  # of ICMPv6 the kernel's
 
 
-async def _hears(found: socket.socket, version: int, answered: bytes, mark: bytes) -> bool:
-    """Returns once there is an answer; errors and others' answers come here as well."""
+async def _hears(found: socket.socket, others: Collection[IpAddress], answered: bytes, mark: bytes) -> bool:
+    """Returns once there is an answer of one who was asked; errors and others' answers come here as well, and whoever
+    reaches this host may send more of them than there is time for: the time is over for these, too."""
     loop = asyncio.get_running_loop()
     while True:
-        packet = await loop.sock_recv(found, _LONGEST)
-        message = packet[(packet[0] & 15) * 4 :] if version == 4 and packet else packet
-        if message[:1] == answered and message[4:12] == mark:
+        packet, sender = await loop.sock_recvfrom(found, _LONGEST)
+        has_header = found.family == socket.AF_INET and packet
+        message = packet[(packet[0] & 15) * 4 :] if has_header else packet
+        if message[:1] == answered and message[4:12] == mark and _plain(sender[0]) in others:
             return True
+        await asyncio.sleep(0)
+
+
+def _plain(address: str) -> IpAddress:
+    """Without the interface that a link-local one is on."""
+    return ip_address(address.partition("%")[0])
