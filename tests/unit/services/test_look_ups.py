@@ -7,13 +7,13 @@ import pytest
 from netweft.model import Object
 from netweft.services.health.look_ups import Watchable
 from netweft.services.l2.local_vlans import ROUTER_ZONES, LocalVlans
-from netweft.services.l3.advertisers import Advertisers
-from netweft.services.l3.forwarded import ForwardedAddresses
 from netweft.services.l3.interfaces import Interfaces
-from netweft.services.l3.labels import Labels
+from netweft.services.l3.metering.labels import Labels
+from netweft.services.l3.neighbours.advertisers import Advertisers
+from netweft.services.l3.neighbours.unsure import Domains, UnsurePorts
+from netweft.services.l3.port_forwarding.wiring import ForwardedAddresses
 from netweft.services.l3.router_numbers import RouterNumbers
-from netweft.services.l3.unsure import Domains, UnsurePorts
-from netweft.services.l3.watched_hops import WatchedHops
+from netweft.services.l3.routing.watched_hops import WatchedHops
 from netweft.services.lb.admitted import Sources
 from netweft.services.lb.look_ups import Vips
 from netweft.services.look_ups import LookUp, LookUps
