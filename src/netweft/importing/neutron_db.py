@@ -12,7 +12,7 @@ from sqlalchemy import Connection, create_engine, inspect
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from netweft.importing import neutron_rest
-from netweft.importing.cloud import Cloud, Unreadable, without_service_ports
+from netweft.importing.cloud import NOT_AS_WRITTEN, Cloud, Unreadable, without_service_ports
 from netweft.store import Object
 
 Row: TypeAlias = Mapping[str, Any]
@@ -53,6 +53,8 @@ def read(url: str) -> Cloud:
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         raise Unreadable(f"Neutron's database: {str(cause).splitlines()[0]}") from None
+    except NOT_AS_WRITTEN as error:
+        raise Unreadable(f"Neutron's database is not as Neutron writes it: {type(error).__name__}: {error}") from error
     finally:
         engine.dispose()
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_interface, ip_network
 
-from netweft.importing.cloud import Cloud, Unreadable, without_service_ports
+from netweft.importing.cloud import NOT_AS_WRITTEN, Cloud, Unreadable, without_service_ports
 from netweft.importing.ovn_rows import (
     Row,
     first_of,
@@ -32,7 +32,11 @@ _SUB_PORT = "trunk:subport"
 
 def read(remote: str) -> Cloud:
     """remote: see `rows_of`.  Raises Unreadable."""
-    return _Northbound(rows_of(remote)).cloud()
+    rows = rows_of(remote)
+    try:
+        return _Northbound(rows).cloud()
+    except NOT_AS_WRITTEN as error:
+        raise Unreadable(f"the northbound is not as Neutron writes it: {type(error).__name__}: {error}") from error
 
 
 class _Northbound:

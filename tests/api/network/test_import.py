@@ -127,6 +127,22 @@ def test_what_is_refused_is_named_with_the_reason_and_the_rest_comes(settings: S
     assert {one.kind for one in refused} == {"network", "subnet", "rbac_policy", "port", "router interface"}
 
 
+@pytest.mark.parametrize(
+    "breaks",
+    [
+        "UPDATE ml2_port_bindings SET profile = '{'",
+        "ALTER TABLE subnets DROP COLUMN enable_dhcp",
+    ],
+)
+def test_what_is_half_broken_is_said_in_one_line(neutron: str, tmp_path: Path, breaks: str) -> None:
+    copy = tmp_path / "broken.db"
+    shutil.copy(neutron.removeprefix("sqlite:///"), copy)
+    with sqlite3.connect(copy) as database:
+        database.execute(breaks)
+    with pytest.raises(Unreadable, match=r"^[^\n]*not as Neutron writes it[^\n]*$"):
+        neutron_db.read(f"sqlite:///{copy}")
+
+
 def test_what_is_left_out_is_named(settings: ServerSettings, neutron: str, tmp_path: Path) -> None:
     copy = tmp_path / "more.db"
     shutil.copy(neutron.removeprefix("sqlite:///"), copy)

@@ -76,6 +76,11 @@ PORT_NO_DHCP = known(
     "The subnet of one of the port's addresses has no DHCP: the server has to know the address by other means.",
     "openstack subnet set --dhcp {subnet}",
 )
+PORT_NO_METADATA = known(
+    "port-no-metadata",
+    "The port's host is OVN's: nobody answers there at 169.254.169.254, and its packets are not traced or counted.",
+    "openstack server create --use-config-drive --port {id} SERVER",
+)
 NETWORK_ADMIN_DOWN = Code("network-admin-down", "The network is switched off.", "openstack network set --enable {id}")
 NETWORK_NO_HOST = operators(
     "network-no-host",

@@ -60,6 +60,7 @@ CHECKS = (
     Check("ports", ports.nothing_out, (codes.PORT_NOTHING_OUT,)),
     Check("ports", ports.pair_taken, (codes.PORT_PAIR_TAKEN,)),
     Check("ports", ports.no_dhcp, (codes.PORT_NO_DHCP,)),
+    Check("ports", ports.no_metadata, (codes.PORT_NO_METADATA,)),
     Check("networks", states.admin_down(codes.NETWORK_ADMIN_DOWN), (codes.NETWORK_ADMIN_DOWN,)),
     Check("networks", networks.no_host, (codes.NETWORK_NO_HOST,)),
     Check("networks", networks.no_subnet, (codes.NETWORK_NO_SUBNET,)),

@@ -11,6 +11,7 @@ from netweft.control.l2.trunks import PART_OF
 from netweft.control.l3.owners import OWNERS
 from netweft.control.rbac import IS_EXTERNAL
 from netweft.model.load_balancer import VIP_OWNER
+from netweft.model.node import OVN_AGENT
 
 
 def is_plugged_in(port: Row) -> bool:
@@ -118,3 +119,9 @@ def no_dhcp(seen: Snapshot, port: Row) -> Iterator[Told]:
     for subnet in seen.many("subnets", ids):
         if not subnet["enable_dhcp"]:
             yield Told(codes.PORT_NO_DHCP, values={"subnet": subnet["id"]})
+
+
+def no_metadata(seen: Snapshot, port: Row) -> Iterator[Told]:
+    agent = seen.agent(port[HOST]) if is_plugged_in(port) and port[HOST] else None
+    if agent is not None and agent.get("agent_type") == OVN_AGENT:
+        yield Told(codes.PORT_NO_METADATA)

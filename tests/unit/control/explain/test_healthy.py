@@ -14,6 +14,7 @@ from netweft.control.explain.examine import CHECKS, examine
 from netweft.control.explain.snapshot import Lag
 from netweft.control.l2 import hosts
 from netweft.control.l3 import attached
+from netweft.model.node import OVN_AGENT
 from netweft.testing import region as made
 from netweft.testing.explained import Rows, rows_of, seen
 from netweft.testing.region import Region
@@ -197,6 +198,11 @@ def everywhere_dead(rows: Rows, _: dict[str, Any]) -> dict[str, Any]:
     return {"silent": {agent["host"]: 99.0 for agent in rows["agents"].values()}}
 
 
+def on_ovn(rows: Rows, port: dict[str, Any]) -> None:
+    for agent in rows["agents"].values():
+        agent["agent_type"] = OVN_AGENT
+
+
 def everywhere_late(rows: Rows, _: dict[str, Any]) -> dict[str, Any]:
     return {"lags": {agent["host"]: Lag(False, 7, 3, 2, 5.0) for agent in rows["agents"].values()}}
 
@@ -353,6 +359,7 @@ FAULTS = (
     Fault("port-nothing-let-out", "ports", without("egress")),
     Fault("port-address-pair-taken", "ports", taken_pair),
     Fault("port-no-dhcp", "ports", no_dhcp),
+    Fault("port-no-metadata", "ports", on_ovn),
     Fault("network-admin-down", "networks", becomes(**DOWN), ("routers", "ports", "floatingips")),
     Fault("network-no-host", "networks", everywhere_dead),
     Fault("network-no-subnet", "networks", becomes(subnets=[])),
