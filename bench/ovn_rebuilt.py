@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """OVN's northbound database wiped beside 1,000 ports: until it has all of it again.  Needs root.
 
-Until all ports are there, and the switches, groups and rules with them; `ovn-northd` has its own work then.  Ports are on 20 networks, all in the default security group.  Each time everything is destroyed in one transaction.
+Until all ports are there, and the switches, groups and rules with them; `ovn-northd` has its own work then.
+Ports are on 20 networks, all in the default security group.  Each time everything is destroyed in one transaction.
 """
 
 import argparse
