@@ -28,23 +28,41 @@ static uint32_t pseudo_sum(const uint8_t *frame, const struct stt_layers *layers
     return layers->type == 0x0800 ? stt_sum(ip + 12, 8, sum) : stt_sum(ip + 8, 32, sum);
 }
 
+/* Of TCP: one plain packet, as long as it says, with nothing but these flags. */
+static int is_plain(const uint8_t *frame, size_t length, const struct stt_layers *layers, uint8_t flags) {
+    const uint8_t *ip = frame + layers->l3, *tcp = frame + layers->l4;
+    size_t header = header_of(frame, layers);
+    if (header < layers->l4 + 20u || header > length || (tcp[13] & ~flags) != ACK || tcp[12] & 15)
+        return 0;
+    if (layers->type == 0x0800)
+        return layers->l4 - layers->l3 == 20 && get16(ip + 6) == 0x4000 && get16(ip + 2) == length - layers->l3;
+    return get16(ip + 4) == length - layers->l4;
+}
+
+static int has_right_checksums(const uint8_t *frame, size_t length, const struct stt_layers *layers) {
+    if (layers->type == 0x0800 && stt_fold(stt_sum(frame + layers->l3, 20, 0)) != 0xffff)
+        return 0;
+    size_t transport = length - layers->l4;
+    uint32_t sum = pseudo_sum(frame, layers, (uint32_t)transport);
+    return stt_fold(stt_sum(frame + layers->l4, transport, sum)) == 0xffff;
+}
+
 int stt_is_mergeable(const uint8_t *frame, size_t length, const struct stt_layers *layers) {
     if (!layers->l4 || layers->protocol != 6 || layers->l4 + 20u >= length)
         return 0;
-    const uint8_t *ip = frame + layers->l3, *tcp = frame + layers->l4;
-    size_t header = header_of(frame, layers);
-    if (header < layers->l4 + 20u || header >= length || (tcp[13] & ~PSH) != ACK || tcp[12] & 15)
+    return is_plain(frame, length, layers, PSH) && header_of(frame, layers) < length &&
+           has_right_checksums(frame, length, layers);
+}
+
+/* Nothing but an acknowledgement, with no options but timestamps: SACK says more than the next one may. */
+int stt_is_ack(const uint8_t *frame, size_t length, const struct stt_layers *layers) {
+    if (!layers->l4 || layers->protocol != 6 || layers->l4 + 20u > length || !is_plain(frame, length, layers, 0))
         return 0;
-    if (layers->type == 0x0800) {
-        int plain = layers->l4 - layers->l3 == 20 && get16(ip + 6) == 0x4000 && get16(ip + 2) == length - layers->l3;
-        if (!plain || stt_fold(stt_sum(ip, 20, 0)) != 0xffff)
-            return 0;
-    } else if (get16(ip + 4) != length - layers->l4) {
-        return 0;
-    }
-    size_t transport = length - layers->l4;
-    uint32_t sum = pseudo_sum(frame, layers, (uint32_t)transport);
-    return stt_fold(stt_sum(tcp, transport, sum)) == 0xffff;
+    const uint8_t *options = frame + layers->l4 + 20;
+    size_t size = header_of(frame, layers) - layers->l4 - 20;
+    int known = !size || (size == 12 && get32(options) == 0x0101080au); /* NOP, NOP, timestamps */
+    return known && header_of(frame, layers) == length && length <= STT_MOST_HEADER &&
+           has_right_checksums(frame, length, layers);
 }
 
 /* layers may be the frame's own. */
@@ -56,6 +74,7 @@ void stt_begin(struct stt_sent *sent, const uint8_t *frame, size_t length, const
         sent->payload_each = (uint32_t)(length - header);
         sent->next_sequence = get32(frame + layers->l4 + 4) + sent->payload_each;
     }
+    sent->acks = 0;
     sent->closed = !mergeable || (frame[layers->l4 + 13] & PSH) || length - header < STT_LEAST_MSS;
     if (&sent->layers != layers)
         sent->layers = *layers;
@@ -64,6 +83,17 @@ void stt_begin(struct stt_sent *sent, const uint8_t *frame, size_t length, const
     sent->parts = 1;
     sent->part[0].data = frame + header;
     sent->part[0].length = (uint32_t)(length - header);
+}
+
+void stt_begin_ack(struct stt_sent *sent, const uint8_t *frame, size_t length, const struct stt_layers *layers) {
+    memcpy(sent->header, frame, length);
+    if (&sent->layers != layers)
+        sent->layers = *layers;
+    sent->header_length = (uint16_t)length;
+    sent->length = (uint32_t)length;
+    sent->parts = 1, sent->closed = 0, sent->acks = 1;
+    sent->part[0].data = frame;
+    sent->part[0].length = 0;
 }
 
 /* Of one that can be merged with others; the frame is TCP. */
@@ -105,6 +135,25 @@ int stt_merge(struct stt_sent *sent, const uint8_t *frame, size_t length, const 
     sent->next_sequence += payload;
     sent->header[layers->l4 + 13] |= tcp[13] & PSH;
     sent->closed = payload < sent->payload_each || (tcp[13] & PSH) != 0;
+    return 1;
+}
+
+/* An acknowledgement that acknowledges more than the one before stands for both, as behind a NIC that merges what it
+ * receives (RFC 3449, 5.2.2); its window is the newer one.  Twice the same one, or another sequence: both are sent. */
+int stt_merge_ack(struct stt_sent *sent, const uint8_t *frame, size_t length, const struct stt_layers *layers) {
+    const uint8_t *ip = frame + layers->l3, *tcp = frame + layers->l4;
+    const uint8_t *has_ip = sent->header + layers->l3, *has_tcp = sent->header + layers->l4;
+    if (!sent->acks || sent->acks == STT_MOST_ACKS || length != sent->length || memcmp(sent->header, frame, layers->l3))
+        return 0;
+    if (layers->type == 0x0800 ? has_ip[1] != ip[1] || has_ip[8] != ip[8]
+                               : memcmp(has_ip, ip, 4) || has_ip[7] != ip[7])
+        return 0;
+    int is_further = (int32_t)(get32(tcp + 8) - get32(has_tcp + 8)) > 0;
+    if (!is_further || memcmp(has_tcp + 4, tcp + 4, 4) || memcmp(has_tcp + 12, tcp + 12, 2) ||
+        memcmp(has_tcp + 18, tcp + 18, 2))
+        return 0;
+    memcpy(sent->header, frame, length);
+    sent->acks++;
     return 1;
 }
 

@@ -2,7 +2,7 @@
  *
  *   wire.c        headers: outer IP, the TCP-like one, STT's own; checksums
  *   reassembly.c  segments back into frames
- *   merge.c       a VM's TCP segments, one after the other, into one large frame
+ *   merge.c       a VM's TCP segments, one after the other, into one large frame; of its acknowledgements the last
  *   tables.c      networks and peers, replaced as a whole while frames pass
  *   to_peers.c    from Open vSwitch to other nodes
  *   from_peers.c  and back
@@ -69,7 +69,7 @@ enum stt_verdict {
 
 /* Counters, in this order; the names are in native.py. */
 struct stt_counters {
-    uint64_t sent_frames, sent_bytes, merged_segments, received_frames, received_bytes, received_segments;
+    uint64_t sent_frames, sent_bytes, merged_segments, merged_acks, received_frames, received_bytes, received_segments;
     uint64_t no_network_out, no_peer, unresolved, too_long, send_failed;
     uint64_t no_network_in, malformed, bad_checksum, overlaps, expired, no_memory, ce_dropped, deliver_failed;
 };
@@ -132,13 +132,14 @@ uint16_t stt_vlan_of(const struct stt_tables *tables, uint64_t key);
 /* merge.c */
 #define STT_MOST_PARTS 64
 #define STT_FLOWS 8
+#define STT_MOST_ACKS 16 /* that one stands for: a sender that grows by acknowledgements is not held up for long */
 #define STT_MOST_HEADER 192
 
 struct stt_sent { /* a frame on its way out: its own headers, then payloads where they were received */
     uint16_t slot, local, vlan, header_length; /* vlan: the VM's own tag, as in the header */
     uint8_t header[STT_MOST_HEADER];
     uint32_t length, payload_each, next_sequence;
-    int parts, closed;
+    int parts, closed, acks; /* acks: so many stand in this one; 0: it has a payload */
     struct stt_layers layers;
     struct {
         const uint8_t *data;
@@ -150,6 +151,9 @@ int stt_is_mergeable(const uint8_t *frame, size_t length, const struct stt_layer
 void stt_begin(struct stt_sent *sent, const uint8_t *frame, size_t length, const struct stt_layers *layers,
                int mergeable);
 int stt_merge(struct stt_sent *sent, const uint8_t *frame, size_t length, const struct stt_layers *layers);
+int stt_is_ack(const uint8_t *frame, size_t length, const struct stt_layers *layers);
+void stt_begin_ack(struct stt_sent *sent, const uint8_t *frame, size_t length, const struct stt_layers *layers);
+int stt_merge_ack(struct stt_sent *sent, const uint8_t *frame, size_t length, const struct stt_layers *layers);
 int stt_same_flow(const struct stt_sent *sent, const uint8_t *frame, const struct stt_layers *layers);
 void stt_finish(struct stt_sent *sent);
 

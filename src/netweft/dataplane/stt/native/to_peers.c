@@ -149,6 +149,7 @@ static void release(struct sender *sender, struct stt_sent *sent) {
         counters->sent_bytes += sent->length;
     }
     counters->merged_segments += (uint64_t)(sent->parts > 1 ? sent->parts : 0);
+    counters->merged_acks += (uint64_t)(sent->acks > 1 ? sent->acks - 1 : 0);
     sent->parts = 0;
 }
 
@@ -159,13 +160,16 @@ static void release_all(struct sender *sender) {
 }
 
 /* Of the same flow what waits goes first, unless this one can join it. */
-static int joins(struct sender *sender, const struct stt_sent *like, const uint8_t *frame, size_t length, int mergeable) {
+static int joins(struct sender *sender, const struct stt_sent *like, const uint8_t *frame, size_t length, int mergeable,
+                 int is_ack) {
     for (int i = 0; i < STT_FLOWS; i++) {
         struct stt_sent *sent = &sender->waiting[i];
         if (!sent->parts || sent->slot != like->slot || sent->local != like->local || sent->vlan != like->vlan ||
             !stt_same_flow(sent, frame, &like->layers))
             continue;
-        if (mergeable && stt_merge(sent, frame, length, &like->layers))
+        if (is_ack && stt_merge_ack(sent, frame, length, &like->layers))
+            return 1;
+        if (mergeable && !sent->acks && stt_merge(sent, frame, length, &like->layers))
             return 1;
         release(sender, sent);
     }
@@ -179,17 +183,21 @@ static void take(struct sender *sender, const uint8_t *frame, size_t length, str
     const struct stt_layers *layers = &like->layers;
     int is_tcp = layers->l4 && layers->protocol == 6 && layers->l4 + 20u <= length;
     int mergeable = is_tcp && !offload->flags && stt_is_mergeable(frame, length, layers);
-    if (is_tcp && joins(sender, like, frame, length, mergeable))
+    int is_ack = is_tcp && !offload->flags && stt_is_ack(frame, length, layers);
+    if (is_tcp && joins(sender, like, frame, length, mergeable, is_ack))
         return;
     struct stt_sent *sent = like;
-    if (mergeable) {
+    if (mergeable || is_ack) {
         sent = &sender->waiting[sender->turn++ % STT_FLOWS];
         release(sender, sent);
         sent->slot = like->slot, sent->local = like->local, sent->vlan = like->vlan;
     }
-    stt_begin(sent, frame, length, layers, mergeable);
+    if (is_ack)
+        stt_begin_ack(sent, frame, length, layers);
+    else
+        stt_begin(sent, frame, length, layers, mergeable);
     sent->offload = *offload;
-    if (!mergeable || sent->closed)
+    if (!is_ack && (!mergeable || sent->closed))
         release(sender, sent);
 }
 
@@ -271,7 +279,7 @@ static void take_batch(struct sender *sender, struct receiver *receiver, int fro
 /* Somebody sends in bulk: more of it is about to come. */
 static int is_bulk(const struct sender *sender) {
     for (int i = 0; i < STT_FLOWS; i++)
-        if (sender->waiting[i].parts > 1 && !sender->waiting[i].closed)
+        if ((sender->waiting[i].parts > 1 && !sender->waiting[i].closed) || sender->waiting[i].acks > 1)
             return 1;
     return 0;
 }
