@@ -21,7 +21,7 @@ _NAMED: Final = r"[a-zA-Z][\w-]*"
 _ICMP: Final = re.compile(r"(?P<head>permit icmp\w* .*?) (?P<numbers>\d+(?: \d+)?)")
 
 
-class AclWords(Struct, frozen=True, forbid_unknown_fields=True):
+class AclWords(Struct, frozen=True, forbid_unknown_fields=True, tag_field="form", tag="lines"):
     """A dialect's.  make, bind: by IP version; bind and its opposite are said of an interface, with `in` or `out`.
     protocols: number -> name, and what any protocol is, by IP version.  wildcards: IPv4 prefixes are said with the bits
     that do not matter (`10.0.0.0 0.0.0.255`)."""
@@ -81,7 +81,7 @@ class AclWords(Struct, frozen=True, forbid_unknown_fields=True):
         for text, version in _VERSIONS.items():
             wanted, (name, *there) = self.entries(way, value, version), said.get(text) or ("",)
             same = len(wanted) == len(there) and all(map(_same, wanted, there))
-            if not name.startswith(_name(key, wanted)) or not same:
+            if not name.startswith(name_of(key, wanted)) or not same:
                 return False
         return True
 
@@ -98,7 +98,7 @@ class AclWords(Struct, frozen=True, forbid_unknown_fields=True):
         made, binds, gone = list[str](), [f"interface {port}"], list[str]()
         for text, version in _VERSIONS.items() if value is not None else ():
             lines = self.entries(way, value or {}, version)
-            name = _name(key, lines)
+            name = name_of(key, lines)
             name += "-2" if bound.get(text) == name else ""
             if (text, name) in state.lists:  # of somebody who was cut off
                 made.append(f"no {self.make[text].format(acl=name)}")
@@ -127,7 +127,8 @@ class AclState(Struct, frozen=True):
             yield key, {version: [name, *self.lists.get((version, name), ())] for version, name in names.items()}
 
 
-def _name(key: str, lines: Sequence[str]) -> str:
+def name_of(key: str, lines: Sequence[str]) -> str:
+    """Of a list of ours."""
     return OURS + hashlib.sha256("\n".join([key, *lines]).encode()).hexdigest()[:12]
 
 

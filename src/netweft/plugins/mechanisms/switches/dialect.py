@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from netweft.plugins.mechanisms.switches import desired
 from netweft.plugins.mechanisms.switches.acl_lines import AclWords
+from netweft.plugins.mechanisms.switches.acl_terms import TermWords
 from netweft.plugins.mechanisms.switches.desired import parts
 from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.plugins.mechanisms.switches.netconf_lines import Schema
@@ -43,7 +44,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unused: Sequence[str] = ()
     asked: Sequence[str] = ()
     schema: Schema = Schema()
-    acl: AclWords = AclWords()
+    acl: AclWords | TermWords = AclWords()
 
     @property
     def ways(self) -> frozenset[str]:
