@@ -22,8 +22,9 @@
 #define MESSAGES 128
 #define ROOM (65536 + 64)
 #define TAG 4
-#define TURN_NS 60000 /* that more of what is sent in bulk is waited for */
-#define MOST_TURNS 4
+#define TURN_NS 250000  /* that more of what is sent in bulk is waited for */
+#define MOST_TURNS 4    /* where it goes on: one more with each batch */
+#define STREAK_NS 1000000 /* from one batch to the next, where it goes on */
 
 struct message {
     struct virtio_net_hdr offload;
@@ -35,7 +36,8 @@ struct message {
 struct sender {
     struct stt_link *link;
     struct stt_sent waiting[STT_FLOWS]; /* of this batch */
-    int waits, turn;
+    int turn, streak; /* streak: batches of what can be merged, soon after each other */
+    uint64_t released_ns;
     struct message message[MESSAGES];
     struct mmsghdr send[MESSAGES];
     int messages;
@@ -276,26 +278,43 @@ static void take_batch(struct sender *sender, struct receiver *receiver, int fro
     }
 }
 
-/* Somebody sends in bulk: more of it is about to come. */
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Somebody sends in bulk, or acknowledges it: more of it is about to come. */
 static int is_bulk(const struct sender *sender) {
-    for (int i = 0; i < STT_FLOWS; i++)
-        if ((sender->waiting[i].parts > 1 && !sender->waiting[i].closed) || sender->waiting[i].acks > 1)
+    for (int i = 0; i < STT_FLOWS; i++) {
+        const struct stt_sent *sent = &sender->waiting[i];
+        if (sent->parts && !sent->closed && (sender->streak || sent->parts > 1 || sent->acks > 1))
             return 1;
+    }
     return 0;
+}
+
+static void end_batch(struct sender *sender, int was_bulk) {
+    release_all(sender);
+    sender->released_ns = now_ns();
+    sender->streak = !was_bulk ? 0 : sender->streak < MOST_TURNS ? sender->streak + 1 : MOST_TURNS;
 }
 
 /* As a NIC waits before it interrupts: fewer and larger frames cost both ends less.  Returns how many came, or -errno. */
 static int receive_all(struct sender *sender, struct receiver *receiver) {
     struct stt_link *link = sender->link;
-    int count = receive(receiver, link->inner, 0), more = count;
+    int count = receive(receiver, link->inner, 0), more = count, was_bulk = 0;
+    if (sender->streak && now_ns() - sender->released_ns > STREAK_NS)
+        sender->streak = 0;
     for (int turn = 0; more >= 0; turn++) {
         pthread_rwlock_rdlock(&link->tables->lock);
         take_batch(sender, receiver, count - more, count);
-        int goes_on = turn < MOST_TURNS && count < BATCH && is_bulk(sender);
-        if (!goes_on)
-            release_all(sender);
-        else
+        int bulk = is_bulk(sender), goes_on = bulk && count < BATCH && turn <= sender->streak && turn < MOST_TURNS;
+        was_bulk |= bulk;
+        if (goes_on)
             flush(sender);
+        else
+            end_batch(sender, was_bulk);
         pthread_rwlock_unlock(&link->tables->lock);
         if (!goes_on)
             return count;
