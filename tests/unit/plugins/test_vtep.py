@@ -158,3 +158,14 @@ def test_a_rack_is_one_physical_network() -> None:
     switch = msgspec.structs.replace(SWITCH, hosts={"hv8": ("e8",)}, physical_networks=frozenset({"a", "b"}))
     with pytest.raises(SettingsError, match=r"\[genericswitch:tor1\] ngs_physical_networks: has to name the one"):
         VtepMechanism(switch)
+
+
+def test_a_machine_behind_it_is_told_what_it_does_not_have() -> None:
+    tor = VtepMechanism(SWITCH)
+    unrouted = "switch:tor1: no router answers behind a VTEP: the machine reaches its own network only"
+    link = {"binding:profile": {"local_link_information": [{"switch_info": "tor1", "port_id": "e1"}]}}
+    assert tor.noted(link) == unrouted
+    guarded = tor.noted({**link, "port_security_enabled": True})
+    assert guarded == f"switch:tor1: security groups are not in force there; {unrouted}"
+    assert tor.noted({"binding:profile": {"local_link_information": [{"switch_info": "tor2", "port_id": "e1"}]}}) == ""
+    assert tor.noted({"binding:profile": {}}) == ""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from netweft.model import Network, NodeFacts
-from netweft.plugins.mechanisms import Link, Row, Seen, Unreachable, View, Wanted
+from netweft.plugins.mechanisms import Link, Row, Seen, Unreachable, View, Wanted, links_of
 from netweft.plugins.mechanisms.switches.desired import named_in
 from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.plugins.mechanisms.switches.switch import refuse, unfiltered
@@ -50,7 +50,11 @@ class VtepMechanism:
         return next(filter(None, refusals), "") if refusals else None
 
     def noted(self, port: Row) -> str:
-        return unfiltered(self._switch, port)
+        """What a machine behind a VTEP does not have.  Routers answer VMs on their own nodes, and hosts on VLANs: 0658."""
+        if not any(named_in(self._switch, link) for link in links_of(port)):
+            return ""
+        unrouted = f"{self.name}: no router answers behind a VTEP: the machine reaches its own network only"
+        return "; ".join(filter(None, (unfiltered(self._switch, port), unrouted)))
 
     def ends(self, links: Sequence[Link]) -> bool:
         return any(named_in(self._switch, link) for link in links)
