@@ -10,7 +10,15 @@ from netweft.dataplane.stt.values import DROPS, SttNetwork
 
 _VLANS: Final = 4096
 COUNTERS: Final = (
-    *("sent_frames", "sent_bytes", "merged_segments", "merged_acks", "received_frames", "received_bytes", "received_segments"),
+    *(
+        "sent_frames",
+        "sent_bytes",
+        "merged_segments",
+        "merged_acks",
+        "received_frames",
+        "received_bytes",
+        "received_segments",
+    ),
     *DROPS,
 )
 

@@ -54,9 +54,9 @@ class TermWords(Struct, frozen=True, forbid_unknown_fields=True, tag_field="form
         for line in answer.splitlines() if self.directions else ():
             if found := term.fullmatch(line.removeprefix("set ").rstrip()):
                 state.lists.setdefault((_LIST, found["acl"]), []).append(f"{found['number']} {found['rest']}")
-            elif found := bind.fullmatch(line.removeprefix("set ").rstrip()):
-                if way := ways.get(found["direction"]):
-                    state.bound.setdefault(f"acl-{way} {found['port']}", {})[_LIST] = found["acl"]
+            elif (found := bind.fullmatch(line.removeprefix("set ").rstrip())) and found["direction"] in ways:
+                key = f"acl-{ways[found['direction']]} {found['port']}"
+                state.bound.setdefault(key, {})[_LIST] = found["acl"]
         return state
 
     def shows(self, key: str, value: Mapping[str, Any], said: Mapping[str, Any]) -> bool:

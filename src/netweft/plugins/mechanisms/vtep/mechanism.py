@@ -50,7 +50,7 @@ class VtepMechanism:
         return next(filter(None, refusals), "") if refusals else None
 
     def noted(self, port: Row) -> str:
-        """What a machine behind a VTEP does not have.  Routers answer VMs on their own nodes, and hosts on VLANs: 0658."""
+        """What a machine behind a VTEP does not have (0658)."""
         if not any(named_in(self._switch, link) for link in links_of(port)):
             return ""
         unrouted = f"{self.name}: no router answers behind a VTEP: the machine reaches its own network only"
