@@ -24,7 +24,7 @@
 #define TAG 4
 #define TURN_NS 250000  /* that more of what is sent in bulk is waited for */
 #define MOST_TURNS 4    /* where it goes on: one more with each batch */
-#define STREAK_NS 1000000 /* from one batch to the next, where it goes on */
+#define STREAK_NS 2000000 /* from one batch to the next, where it goes on */
 
 struct message {
     struct virtio_net_hdr offload;
@@ -171,8 +171,11 @@ static int joins(struct sender *sender, const struct stt_sent *like, const uint8
             continue;
         if (is_ack && stt_merge_ack(sent, frame, length, &like->layers))
             return 1;
-        if (mergeable && !sent->acks && stt_merge(sent, frame, length, &like->layers))
+        if (mergeable && !sent->acks && stt_merge(sent, frame, length, &like->layers)) {
+            if (sent->closed)
+                release(sender, sent); /* it does not wait for what others send */
             return 1;
+        }
         release(sender, sent);
     }
     return 0;
