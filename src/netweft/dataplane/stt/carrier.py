@@ -21,7 +21,7 @@ from typing import Any, Final
 import msgspec
 
 from netweft.dataplane.stt import native, sockets
-from netweft.dataplane.stt.next_hops import NextHop, NextHops
+from netweft.dataplane.stt.next_hops import NextHop, NextHops, other_end
 from netweft.dataplane.stt.talk import SOCKET, Answer, Question
 from netweft.dataplane.stt.values import CARRIED, SttSettings, SttTables
 
@@ -65,6 +65,7 @@ class Loops:
             dscp=carrier.settings.dscp,
             most_bytes=MOST_BYTES,
             expire_ms=EXPIRE_MS,
+            overlay=other_end(CARRIED),
         )
         self._links.append(link)
         return link

@@ -62,6 +62,7 @@ class Link(ctypes.Structure):
         ("stop", ctypes.c_int32),
         ("most_bytes", ctypes.c_uint64),
         ("expire_ms", ctypes.c_uint32),
+        ("overlay", ctypes.c_int32),
     )
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from errno import EADDRNOTAVAIL
 from ipaddress import ip_address
-from socket import if_indextoname
+from socket import if_indextoname, if_nametoindex
 from typing import Any, Final, NamedTuple
 
 from pyroute2 import IPRoute
@@ -94,6 +94,13 @@ class NextHops:
             kernel.neigh("replace", dst=route.next_hop, ifindex=route.interface, family=self._family, flags=_USE)
         except NetlinkError:
             self._routes = {peer: one for peer, one in self._routes.items() if one[1] != route}
+
+
+def other_end(interface: str) -> int:
+    """Of a veth pair; 0: it is none.  Raises OSError."""
+    with IPRoute() as kernel:
+        (link,) = kernel.link("get", index=if_nametoindex(interface))
+        return int(link.get("IFLA_LINK") or 0)
 
 
 def _neighbours(kernel: IPRoute, family: int) -> dict[tuple[int, Any], bytes]:

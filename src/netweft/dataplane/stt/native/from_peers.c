@@ -7,6 +7,7 @@
 #include <linux/if_packet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -30,6 +31,7 @@ struct receiver {
     struct message message[BATCH];
     struct mmsghdr send[BATCH];
     int messages;
+    struct stt_queue queue;
 };
 
 static void put16(uint8_t *at, unsigned value) {
@@ -43,9 +45,9 @@ static uint64_t now_ms(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void flush(struct receiver *receiver) {
-    for (int at = 0; at < receiver->messages;) {
-        int sent = sendmmsg(receiver->link->inner, receiver->send + at, (unsigned)(receiver->messages - at), 0);
+static void send_from(struct receiver *receiver, int at, int to) {
+    while (at < to) {
+        int sent = sendmmsg(receiver->link->inner, receiver->send + at, (unsigned)(to - at), 0);
         if (sent > 0) {
             at += sent;
         } else if (errno != EINTR) {
@@ -53,6 +55,23 @@ static void flush(struct receiver *receiver) {
             at++;
         }
     }
+}
+
+/* As much at once as has room. */
+static void flush(struct receiver *receiver) {
+    int at = 0;
+    receiver->queue.looks = 0;
+    for (int i = 0; i < receiver->messages; i++) {
+        const struct message *message = &receiver->message[i];
+        uint32_t length = (uint32_t)message->part[2].iov_len, each = message->offload.gso_size;
+        uint32_t packets = each ? length / each + 1 : 1;
+        if (stt_queue_take(&receiver->queue, length, packets))
+            continue;
+        send_from(receiver, at, i); /* that the next look sees them */
+        at = i;
+        stt_queue_wait(&receiver->queue, length, packets);
+    }
+    send_from(receiver, at, receiver->messages);
     receiver->messages = 0;
 }
 
@@ -166,6 +185,8 @@ int stt_from_peers(struct stt_link *link) {
     if (!receiver || !receiver->room || !receiver->reassembly)
         goto out;
     result = 0;
+    prctl(PR_SET_TIMERSLACK, 1000UL);
+    stt_queue_open(&receiver->queue, link->inner, link->overlay);
     while (!link->stop) {
         int got = receive(receiver);
         if (got == -EAGAIN || got == -EINTR)
@@ -178,6 +199,7 @@ int stt_from_peers(struct stt_link *link) {
         take_batch(receiver, got);
         pthread_rwlock_unlock(&link->tables->lock);
     }
+    stt_queue_close(&receiver->queue);
 out:
     if (receiver) {
         free(receiver->room);

@@ -3,6 +3,7 @@
  *   wire.c        headers: outer IP, the TCP-like one, STT's own; checksums
  *   reassembly.c  segments back into frames
  *   merge.c       a VM's TCP segments, one after the other, into one large frame; of its acknowledgements the last
+ *   queue.c       how much Open vSwitch has not taken yet
  *   tables.c      networks and peers, replaced as a whole while frames pass
  *   to_peers.c    from Open vSwitch to other nodes
  *   from_peers.c  and back
@@ -157,6 +158,19 @@ int stt_merge_ack(struct stt_sent *sent, const uint8_t *frame, size_t length, co
 int stt_same_flow(const struct stt_sent *sent, const uint8_t *frame, const struct stt_layers *layers);
 void stt_finish(struct stt_sent *sent);
 
+/* queue.c */
+struct stt_queue { /* left: bytes that have room, as of the last look.  looks: of this batch, that found none */
+    int file;
+    int32_t interface;
+    int limit, looks;
+    int64_t left;
+};
+void stt_queue_open(struct stt_queue *queue, int inner, int32_t interface);
+void stt_queue_close(struct stt_queue *queue);
+uint32_t stt_queue_read(const char *text, int32_t interface);
+int stt_queue_take(struct stt_queue *queue, uint32_t length, uint32_t packets);
+void stt_queue_wait(struct stt_queue *queue, uint32_t length, uint32_t packets);
+
 /* to_peers.c, from_peers.c: until `stop` is not 0; returns 0, or -errno */
 struct stt_link {
     int inner, outer; /* sockets of both interfaces */
@@ -167,6 +181,7 @@ struct stt_link {
     volatile int32_t stop;
     uint64_t most_bytes;
     uint32_t expire_ms;
+    int32_t overlay; /* the other end of the inner interface: Open vSwitch's */
 };
 int stt_to_peers(struct stt_link *link);
 int stt_from_peers(struct stt_link *link);
