@@ -112,6 +112,7 @@ def value(*texts: str) -> dict[str, Any]:
 
 def test_what_eos_is_told() -> None:
     words = dialects()["netmiko_arista_eos"].acl
+    assert isinstance(words, acl_lines.AclWords)
     every = value("ipv4 6 192.0.2.0/24 1024 80-90 - established", "ipv4 any 192.0.2.7/32 - - -", "ipv4 1 any - - 3.4",
                   "ipv6 58 2001:db8::/64 - - 128", "ipv4 132 any - 5 -")  # fmt: skip
     assert words.entries("acl-out", every, 4) == [
