@@ -45,7 +45,7 @@ class Turn(NamedTuple):
 
 def turns(asked: Sequence[str], machine: str, when: str, found: Sequence[Result], *, finished: bool) -> list[Turn]:
     """One for each, in the order in which they were tried.  finished: all of them were."""
-    its = [tuple(one for one in found if one.test == name or one.test.startswith(f"{name}::")) for name in asked]
+    its = [tuple(one for one in found if _is_of(one.test, name)) for name in asked]
     ends = accumulate((max((one.spent for one in some), default=0) for some in its), max, initial=0)
     return [
         Turn(name, machine, when, some, finished or any(its[place + 1 :]), end - start)
@@ -53,9 +53,14 @@ def turns(asked: Sequence[str], machine: str, when: str, found: Sequence[Result]
     ]
 
 
+def _is_of(test: str, name: str) -> bool:
+    """Of a file, of a test, or of one with some parameters."""
+    return test == name or test.startswith((f"{name}::", f"{name}["))
+
+
 def after(asked: Sequence[str], found: Sequence[Result]) -> list[str]:
     """What comes after the last one of which anything was heard, or after the first."""
-    heard = (place for place, name in enumerate(asked) if any(one.test.startswith(name) for one in found))
+    heard = (place for place, name in enumerate(asked) if any(_is_of(one.test, name) for one in found))
     return list(asked[max(heard, default=0) + 1 :])
 
 

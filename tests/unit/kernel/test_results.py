@@ -109,6 +109,15 @@ def test_those_with_the_same_lab_are_tried_together() -> None:
         assert not all(tried), word
 
 
+def test_one_with_parameters_is_told_by_its_name() -> None:
+    found = (
+        Result("tests/netns/test_a.py::test_one[4]", "PASSED"),
+        Result("tests/netns/test_a.py::test_one_more", "PASSED"),
+    )
+    (turn,) = turns(["tests/netns/test_a.py::test_one"], "one", DAY, found, finished=True)
+    assert turn.results == found[:1]
+
+
 def test_where_a_guest_ended_the_files_after_that_get_another_one() -> None:
     asked = [f"tests/netns/test_{name}.py" for name in "abc"]
     assert after(asked, []) == asked[1:]
