@@ -70,20 +70,23 @@ def test_by_the_route_that_dhcp_tells(lab: Lab, network: str, asker: Vm, web: Vm
     until(lambda: ask(lab, asker, "client.corp.test.") == ["NXDOMAIN"], "its name goes with it")
 
 
-def test_another_name_while_it_runs_and_with_the_server_away(lab: Lab, asker: Vm, web: Vm) -> None:
+def test_another_name_while_it_runs_and_with_the_server_away(lab: Lab, network: str, asker: Vm) -> None:
+    machine = lab.add_vm("hv2", network, dns_name="before")
+    address = lab.port(machine)["fixed_ips"][0]["ip_address"]
+    until(lambda: ask(lab, asker, "before.corp.test.") == ["NOERROR", address], "its name is told")
     with lab.cloud() as cloud:
-        cloud.update("ports", web.port_id, {"dns_name": "www"})
-    until(lambda: ask(lab, asker, "www.corp.test.") == ["NOERROR", "10.69.0.80"], "its new name is told")
-    assert ask(lab, asker, "web.corp.test.") == ["NXDOMAIN"]
+        cloud.update("ports", machine.port_id, {"dns_name": "after"})
+    until(lambda: ask(lab, asker, "after.corp.test.") == ["NOERROR", address], "its new name is told")
     with lab.away("server"):
-        assert ask(lab, asker, "www.corp.test.") == ["NOERROR", "10.69.0.80"]
+        assert ask(lab, asker, "before.corp.test.") == ["NXDOMAIN"]
+        until(lambda: ask(lab, asker, "after.corp.test.") == ["NOERROR", address], "it is told without a server")
+    lab.remove_vm(machine)
 
 
 FLOOD = """
-import socket, sys, time
+import socket, sys
 ask = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-end = time.monotonic() + 3
-while time.monotonic() < end:
+while True:
     ask.sendto(bytes.fromhex("000101000001000000000000") + b"\\3www\\4corp\\4test\\0\\0\\1\\0\\1", (sys.argv[1], 53))
 """
 
@@ -92,6 +95,9 @@ def test_one_that_asks_without_end_keeps_nobody_from_an_answer(lab: Lab, network
     greedy = on_link(lab, lab.add_vm("hv1", network))
     namespace = lab.layout.vm_namespace(greedy.name)
     with subprocess.Popen(in_namespace(namespace, sys.executable, "-c", FLOOD, SERVER)) as flood:
-        while flood.poll() is None:  # what it asks is dropped by a flow before long
-            assert ask(lab, asker, "10.69.0.80.in-addr.arpa.", "PTR")[0] in ("REFUSED", "NXDOMAIN")
+        try:
+            for _ in range(3):
+                until(lambda: ask(lab, asker, "none.corp.test.") == ["NXDOMAIN"], "another is answered")
+        finally:
+            flood.kill()
     lab.remove_vm(greedy)

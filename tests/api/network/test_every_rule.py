@@ -205,6 +205,8 @@ VALUES: dict[str, Any] = {
     "device_profile": "x",
     "tags": ["x"],
     "data_plane_status": "DOWN",
+    "dns_name": "web",
+    "dns_domain": "corp.test.",
     "service_types": ["compute:x"],
     "shared": True,
     "is_default": True,
