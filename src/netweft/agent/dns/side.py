@@ -139,4 +139,6 @@ class DnsSide:
             self.said[UNHEARD if answer is None else FORWARDED] += 1
         else:
             self.said[ANSWERED] += 1
+        if not self._askers.is_still(here):
+            return None
         return answer if tcp or answer is None else answering.fitted(query, answer)

@@ -30,6 +30,10 @@ class Askers:
         numbers = ends.numbers(ip_address(address.partition("%")[0]))
         return next((here for number in numbers if (here := self._desired.port_at(number))), None)
 
+    def is_still(self, here: LocalPort) -> bool:
+        """What is on its way to a port that has gone must not reach whoever gets its number."""
+        return self._desired.port_id_at(here.number) == here.port.id
+
     def is_too_much(self, port_id: str) -> bool:
         """Counts it, too."""
         loop = asyncio.get_running_loop()

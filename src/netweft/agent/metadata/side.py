@@ -69,7 +69,7 @@ class MetadataSide:
         wake: Callable[[], None],
         spare: Callable[[], Awaitable[None]],
     ) -> None:
-        self._settings, self._desired, self._first, self._wake, self._spare = settings, desired, first, wake, spare
+        self._settings, self._first, self._wake, self._spare = settings, first, wake, spare
         self.said: Counter[str] = Counter()
         self.refused = 0
         self._failed = 0  # answers, one after the other
@@ -143,9 +143,9 @@ class MetadataSide:
             self._guests.left(here.port.id, connection)
 
     def observe(self) -> None:
-        """What is on its way to a port that has gone must not reach whoever gets its number."""
+        """Of ports that have gone."""
         for connection, here in list(self._here.items()):
-            if self._desired.port_id_at(here.number) != here.port.id:
+            if not self._askers.is_still(here):
                 connection.leave()
 
     async def _answer(self, port_id: str, asked_from: str, method: str, target: str, body: bytes) -> Said:
