@@ -143,7 +143,7 @@ def test_a_firewall_is_asked_besides_groups(lab: Lab, stage: Stage) -> None:
         interface = cloud.list("ports", network_id=stage.blue, device_owner="network:router_interface")[0]["id"]
         fwaas("PUT", path, ports=[interface])
         until(lambda: fwaas("GET", path)["status"] == "ERROR", "it is not enforced, and says so")
-        assert "OVN" in cloud.find("ports", interface)["status_detail"]
+        until(lambda: "OVN" in cloud.find("ports", interface)["status_detail"], "its port says why")
         fwaas("PUT", path, ports=[])
         until(lambda: fwaas("GET", path)["status"] == "INACTIVE", "nothing is left to enforce")
         fwaas("DELETE", path)
