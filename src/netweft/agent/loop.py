@@ -89,14 +89,9 @@ class Agent(Parts):
                 *(self.ovs.run(), *(bridge.run() for bridge in self.bridges.values()), self.links.run()),
                 *(self.shaping.run(), self.nics.run(), self.feed.run(), self.state.run(), self.announcer.run()),
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
-                *(
-                    self.metadata.run(),
-                    self.dns.run(),
-                    self.counting.run(),
-                    self.failover.run(),
-                    self.tunnel_neighbours.run(),
-                ),
-                *(self.proxies.run(), self.health.run(), self.fragment_shares.run(), self.stt.run()),
+                *(self.metadata.run(), self.dns.run(), self.counting.run(), self.failover.run()),
+                *(self.tunnel_neighbours.run(), self.proxies.run(), self.health.run()),
+                *(self.fragment_shares.run(), self.stt.run()),
                 *(self.lldp.run(), self.active.run(), self.zone_limits.run(), self.request_errors.run()),
                 self._begin(),
             ):
@@ -239,9 +234,10 @@ class Agent(Parts):
     def _tell_facts(self) -> None:
         if self.ovs.view is not None and self._host is not None:
             uplinks = (*self.uplinks.now.problems.values(), *self.shaping.problems.values())
-            problems = [*uplinks, *self.desired.problems, *self.refusals.of_no_port]
-            problems += filter(None, [self.dns.problem, *self.proxies.problems, self.stt.problem, self.unbuilt])
-            problems += filter(None, [self.lldp.problem])
+            deaf = self.metadata.problem
+            sides = [deaf and f"metadata: {deaf}", self.dns.problem, self.stt.problem, self.lldp.problem, self.unbuilt]
+            problems = [*filter(None, sides), *uplinks, *self.desired.problems, *self.refusals.of_no_port]
+            problems += self.proxies.problems
             crowded = self.zone_limits.crowded
             problems += zone_limits.problems(crowded)
             version = self.ovs.view.version()
@@ -251,9 +247,6 @@ class Agent(Parts):
             heard = self.lldp.neighbours(nics)
             kind = self._host.datapath_type
             ids = (id for _, id in crowded if id)
-            deaf = self.metadata.problem
-            told = (f"metadata: {deaf}",) if deaf else ()
-            problems = [*told, *problems]
             self.feed.tell(facts.node_facts(self.settings, kind, version, problems, unwired, heard, ids, deaf))
 
     def _render(self) -> None:

@@ -68,7 +68,7 @@ class DnsSide:
     @property
     def problem(self) -> str:
         """For an operator; empty: none."""
-        return f"names: what VMs ask is not heard: {self._deaf}" if self._deaf else ""
+        return f"names: queries of VMs are not received: {self._deaf}" if self._deaf else ""
 
     def _becomes(self, deaf: str) -> None:
         if deaf != self._deaf:
