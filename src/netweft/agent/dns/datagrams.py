@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 # linux/in.h, linux/in6.h: Python has no names for them
@@ -40,9 +41,9 @@ class Datagrams:
             except OSError:  # nothing more, or the interface has gone
                 return
             to = [(level, kind, _source(level, value)) for level, kind, value in ancillary]
-            self._take(peer[0], data, lambda wire, to=to, peer=peer: self._reply(wire, to, peer))  # type: ignore[misc]
+            self._take(peer[0], data, partial(self._reply, to, peer))
 
-    def _reply(self, wire: bytes, to: list[tuple[int, int, bytes]], peer: Any) -> None:
+    def _reply(self, to: list[tuple[int, int, bytes]], peer: Any, wire: bytes) -> None:
         with contextlib.suppress(OSError):  # who gets no answer asks again
             self._socket.sendmsg([wire], to, 0, peer)
 

@@ -176,9 +176,8 @@ def _ours_here() -> set[str]:
 
 
 def _leaves_checksums(link: VethPair) -> bool:
-    from netweft.dataplane.host.ethtool import (
-        tx_checksum,
-    )  # with ctypes: where bridges are joined by patch ports, never
+    # it loads ctypes: never, where bridges are joined by patch ports
+    from netweft.dataplane.host.ethtool import tx_checksum
 
     return any(map(tx_checksum, _names(link)))
 
