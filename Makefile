@@ -43,7 +43,7 @@ test-kernel-quick: ## the same, a choice of them; some ten minutes
 test-ovn: ## the labs' tests with OVN as back end; writes into docs/ovn.md; some 20 minutes (root)
 	$(AS_ROOT)
 	@scripts/install.sh test
-	$(BIN)/python -m tests.netns.on_ovn
+	$(BIN)/python -m tests.netns.ovn.on_ovn
 
 test-faucet: ## a real Faucet drives the lab's switch, told by Netweft; a minute (root)
 	$(AS_ROOT)
@@ -59,7 +59,7 @@ test-switch-vm: ## a Linux switch in a virtual machine forwards, told by SSH; wr
 test-lldp: ## links to switches are found by Debian's lldpd, and a moved cable is followed; a minute (root)
 	$(AS_ROOT)
 	@scripts/install.sh test
-	NETWEFT_LLDP=yes $(BIN)/pytest -q tests/netns/test_lldp.py
+	NETWEFT_LLDP=yes $(BIN)/pytest -q tests/netns/switches/test_lldp.py
 
 test-tables: ## every type of segment by every way in, of which `make test` tries a part; writes docs/layer2.md; some five minutes (root)
 	$(AS_ROOT)

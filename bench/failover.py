@@ -26,7 +26,8 @@ from statistics import median
 from table import Row, print_table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tests.netns.failover_stage import (
+from tests.netns.harness import Lab, until
+from tests.netns.l3.failover_stage import (
     GATEWAYS,
     NODES,
     Stage,
@@ -37,9 +38,8 @@ from tests.netns.failover_stage import (
     sees_all,
     staged,
 )
-from tests.netns.harness import Lab, until
+from tests.netns.l3.test_gateways import BEHIND
 from tests.netns.outages import OUTAGES
-from tests.netns.test_gateways import BEHIND
 
 from netweft.lab import build
 

@@ -25,7 +25,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.netns import sockets
 from tests.netns.harness import Lab
-from tests.netns.test_l3_matrix import End, Scene
+from tests.netns.l3.test_matrix import End, Scene
 
 from netweft.lab import build
 

@@ -21,8 +21,8 @@ from table import percentile
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.netns.harness import Lab, new_name, until
-from tests.netns.netconf_switch import Carrier, netconf_switch
-from tests.netns.switches import Racks, sshd, vlan
+from tests.netns.switches.netconf_switch import Carrier, netconf_switch
+from tests.netns.switches.switches import Racks, sshd, vlan
 
 from netweft.feed import devices
 from netweft.lab import build, host

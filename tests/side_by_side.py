@@ -28,23 +28,23 @@ PROGRAMS = (LAB_TESTS, *(f"tests/{one}/" for one in ("ovs", "ground", "api/proce
 DEFAULT = "as most"
 # longest first, of those with labs and of those that compute: else the last one would go on when all others are done
 LONGEST = (
-    *("netns/test_faults.py", "api/process/test_keystone.py", "netns/test_l2_matrix.py"),
-    *("netns/test_l2_trunk.py", "netns/test_demo.py", "ovs/test_agent.py", "ovs/test_segments.py"),
-    *("netns/test_connections.py", "netns/test_firewall.py", "netns/test_l2_this_machine.py"),
-    *("netns/test_routed_mtu.py", "netns/test_counters.py", "ground/test_ground.py"),
-    *("browser/test_dashboard.py", "netns/test_metadata.py", "netns/test_keeps_working.py"),
-    *("netns/test_trace.py", "convergence/test_outside_at_each_step.py", "netns/test_floating.py"),
+    *("netns/restarts/test_faults.py", "api/process/test_keystone.py", "netns/l2/test_matrix.py"),
+    *("netns/l2/test_trunk.py", "netns/test_demo.py", "ovs/test_agent.py", "ovs/test_segments.py"),
+    *("netns/security/test_connections.py", "netns/security/test_firewall.py", "netns/l2/test_this_machine.py"),
+    *("netns/l3/test_routed_mtu.py", "netns/l3/test_counters.py", "ground/test_ground.py"),
+    *("browser/test_dashboard.py", "netns/services/test_metadata.py", "netns/restarts/test_keeps_working.py"),
+    *("netns/explain/test_trace.py", "convergence/test_outside_at_each_step.py", "netns/l3/test_floating.py"),
     *("api/process/test_ending.py", "api/network/postgres/test_races_floating_ips.py"),
-    *("convergence/test_gateways_at_each_step.py", "netns/test_qos.py", "netns/test_several_next_hops.py"),
-    *("netns/test_routing_attacked.py", "convergence/test_nat66_at_each_step.py"),
-    *("api/network/postgres/test_races.py", "netns/test_l2_migrate.py", "unit/feed/test_followers.py"),
-    *("netns/test_fragments.py", "netns/test_lab.py", "netns/test_failover.py"),
-    *("netns/test_connections_move.py", "netns/test_l2_move.py", "netns/test_dhcp.py"),
-    *("netns/test_routers_keep_working.py", "netns/test_advertisements.py"),
+    *("convergence/test_gateways_at_each_step.py", "netns/services/test_qos.py", "netns/l3/test_several_next_hops.py"),
+    *("netns/l3/test_routing_attacked.py", "convergence/test_nat66_at_each_step.py"),
+    *("api/network/postgres/test_races.py", "netns/l2/test_migrate.py", "unit/feed/test_followers.py"),
+    *("netns/security/test_fragments.py", "netns/test_lab.py", "netns/l3/test_failover.py"),
+    *("netns/security/test_connections_move.py", "netns/l2/test_move.py", "netns/services/test_dhcp.py"),
+    *("netns/l3/test_routers_keep_working.py", "netns/l3/test_advertisements.py"),
     *("convergence/test_killed_at_each_step.py", "browser/test_topology.py", "api/process/test_feed.py"),
-    *("browser/test_daily.py", "netns/test_l2_bad_input.py", "netns/test_mtu.py"),
-    *("netns/test_limits_outside.py", "convergence/test_routers_at_each_step.py"),
-    *("netns/test_connections_end.py", "netns/test_unknown_hosts.py", "netns/test_port_forwarding.py"),
+    *("browser/test_daily.py", "netns/l2/test_bad_input.py", "netns/l2/test_mtu.py"),
+    *("netns/l3/test_limits_outside.py", "convergence/test_routers_at_each_step.py"),
+    *("netns/security/test_connections_end.py", "netns/l3/test_unknown_hosts.py", "netns/l3/test_port_forwarding.py"),
 )
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.netns.harness import Lab, new_name
-from tests.netns.test_advertisements import link_local_of
-from tests.netns.test_routing import make_router
+from tests.netns.l3.test_advertisements import link_local_of
+from tests.netns.l3.test_routing import make_router
 
 from netweft.lab import build, guest_qemu, guest_serial, vm
 from netweft.lab.commands import in_namespace

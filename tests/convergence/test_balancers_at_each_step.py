@@ -2,7 +2,7 @@
 neither before nor after, nor is one lost that gets to the same before and after.  So too for an agent that is killed
 there.
 
-Connections that are there stay where they are: tests/netns/test_load_balancers.py."""
+Connections that are there stay where they are: tests/netns/lb/test_load_balancers.py."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

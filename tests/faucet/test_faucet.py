@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.netns.harness import Lab, group_of, lab_of_its_own, until
-from tests.netns.switches import vlan
+from tests.netns.switches.switches import vlan
 
 from netweft.lab import host
 from netweft.lab.commands import in_namespace, ip_batch, run, vsctl

@@ -5,7 +5,7 @@ from typing import Final
 from tests.ground.packets import ONE, TWO, Ends, ends_of
 from tests.ground.probe import Probe, Seen
 from tests.ground.stage import IN, OUT, Stage
-from tests.netns import sctp
+from tests.netns.l3 import sctp
 
 from netweft.dataplane.packets.datagram import packet
 

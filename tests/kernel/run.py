@@ -40,31 +40,50 @@ _LAB = re.compile(r"^def (?:nodes|plan)\(.*\n(?: .*\n)+", re.MULTILINE)
 PYTEST = f".venv/bin/python -m pytest -v {QUIET} -p tests.kernel.failures"
 
 
-def _files(*names: str) -> tuple[str, ...]:
-    return tuple(f"tests/netns/test_{name}.py" for name in names)
+def _files(folder: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"tests/netns/{folder}/test_{name}.py" for name in names)
 
 
 # a guest in each word, for two processors: `talk` has a lab of its own, the others have one together
 QUICK = (
-    " ".join((*_files("connections"), "tests/netns/test_spoofing.py::test_the_truth_arrives")),
-    " ".join(_files("load_balancers", "health_monitors", "talk")),
+    " ".join(
+        (*_files("security", "connections"), "tests/netns/security/test_spoofing.py::test_the_truth_arrives"),
+    ),
+    " ".join((*_files("lb", "load_balancers", "health_monitors"), *_files("l2", "talk"))),
 )
 # the longest first, as far as the table does not know
-LONG = _files(
-    *("firewalls", "firewall", "l3_matrix", "floating", "load_balancers", "proxied_balancers", "routers_keep_working"),
-    *("l2_matrix", "spoofing", "fragments", "connections_end", "faults", "keeps_working"),
-    *("connections", "connections_move", "dhcp", "l2_fabric", "repair", "l2_trunk", "qos", "upgrade", "l2_move"),
+LONG = (
+    *_files("security", "firewalls", "firewall", "spoofing", "fragments", "connections_end"),
+    *_files("l3", "matrix", "floating", "routers_keep_working"),
+    *_files("lb", "load_balancers", "proxied_balancers"),
+    *_files("restarts", "faults", "keeps_working"),
+    *_files("security", "connections", "connections_move"),
+    *_files("services", "dhcp", "qos"),
+    *_files("l2", "matrix", "fabric", "trunk", "move"),
+    *_files("restarts", "repair", "upgrade"),
 )
 # not of a datapath: the lab's own commands, and bad input to the API; the system's libvirt, real machines, LLDP and a
 # VTEP's emulator, which the machines have not
-ELSEWHERE = _files("lab", "l2_bad_input", "l2_this_machine", "l2_migrate", "lldp", "vtep")
-_FOUND = sorted(f"tests/netns/{path.name}" for path in (CHECKOUT / "tests/netns").glob("test_*.py"))
+ELSEWHERE = (
+    "tests/netns/test_lab.py",
+    *_files("l2", "bad_input", "this_machine", "migrate"),
+    *_files("switches", "lldp", "vtep"),
+)
+_FOUND = sorted(path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "tests/netns").rglob("test_*.py"))
 EVERY = (*LONG, *(name for name in _FOUND if name not in (*LONG, *ELSEWHERE)))
 # where a second takes ten: the most telling first
 TOGETHER = 4  # files in a guest: they share its lab, which costs as much there as the tests of one file
 CHOICE = (
-    *_files("talk", "connections", "load_balancers", "fragments", "connections_end", "l2_trunk", "repair", "dhcp"),
-    *_files("spoofing", "l2_fabric", "qos"),
+    *_files("l2", "talk"),
+    *_files("security", "connections"),
+    *_files("lb", "load_balancers"),
+    *_files("security", "fragments", "connections_end"),
+    *_files("l2", "trunk"),
+    *_files("restarts", "repair"),
+    *_files("services", "dhcp"),
+    *_files("security", "spoofing"),
+    *_files("l2", "fabric"),
+    *_files("services", "qos"),
 )
 
 

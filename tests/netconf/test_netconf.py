@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
-from tests.netns.netconf_switch import NetconfSwitch, edit, netconf_switch
+from tests.netns.switches.netconf_switch import NetconfSwitch, edit, netconf_switch
 
 from netweft.plugins.mechanisms import Unreachable
 from netweft.plugins.mechanisms.switches import login

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 from tests.netns.frames import ethernet
 from tests.netns.inside.pings import checksum
-from tests.netns.sctp import crc32c
+from tests.netns.l3.sctp import crc32c
 
 from netweft.lab.guest import Nic
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.netns.harness import Lab, lab_of_its_own, until
-from tests.netns.switches import RACKS, vlan
+from tests.netns.switches.switches import RACKS, vlan
 from tests.switch_vm.machine import PORTS, SwitchVm
 
 from netweft.lab.commands import ip_batch, vsctl

@@ -140,7 +140,11 @@ def test_who_has_a_lab_goes_on_with_files_that_want_one_like_it() -> None:
 
 def test_plans_are_read_from_the_files() -> None:
     plan_of = side_by_side.plan_of
-    assert plan_of("tests/netns/test_routing.py") == plan_of("tests/netns/test_faults.py") == side_by_side.DEFAULT
-    assert plan_of("tests/netns/test_talk.py") == plan_of("tests/netns/test_trace.py") == "return 3"
-    assert plan_of("tests/netns/test_lab.py") == plan_of("tests/netns/test_l2_this_machine.py") == ""
+    assert (
+        plan_of("tests/netns/l3/test_routing.py")
+        == plan_of("tests/netns/restarts/test_faults.py")
+        == side_by_side.DEFAULT
+    )
+    assert plan_of("tests/netns/l2/test_talk.py") == plan_of("tests/netns/explain/test_trace.py") == "return 3"
+    assert plan_of("tests/netns/test_lab.py") == plan_of("tests/netns/l2/test_this_machine.py") == ""
     assert plan_of("tests/unit/testing/test_side_by_side.py") == ""

@@ -1,4 +1,4 @@
-"""Who is asked for, when neighbours of tunnels are not known; packets try it in tests/netns/faults.py."""
+"""Who is asked for, when neighbours of tunnels are not known; packets try it in tests/netns/restarts/faults.py."""
 
 import asyncio
 from pathlib import Path

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.api.network.test_trace import FAULTS as SAID
-from tests.netns.trace_faults import LAB
+from tests.netns.explain.trace_faults import LAB
 from tests.unit.api.trace.faults import IN_VMS, LARGE, LOST
 from tests.unit.control.explain.test_healthy import FAULTS as OF_OBJECTS
 from tests.unit.control.trace.faults import FAULTS, HEALTHY

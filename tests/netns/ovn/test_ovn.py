@@ -1,0 +1,168 @@
+"""OVN as a back end: real `ovn-northd` and `ovn-controller`, told by our mechanism, carry the packets.
+
+`make test-ovn` runs the labs' other tests so (docs/ovn.md).
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from tests.netns.harness import Lab, until
+from tests.netns.l3.test_routing import address
+from tests.netns.outside import OUTSIDE
+from tests.netns.ovn.ovn_networks import networks
+
+from netweft.lab import build
+from netweft.lab.commands import run
+from netweft.lab.vm import Vm
+
+pytestmark = pytest.mark.ovs
+
+
+@pytest.fixture(scope="module")
+def plan() -> build.Plan:
+    return build.Plan(ovn=True)
+
+
+class Stage(NamedTuple):
+    blue: str
+    one: Vm
+    two: Vm
+    red: Vm
+    external: str
+    router: str
+
+
+@pytest.fixture(scope="module")
+def stage(lab: Lab) -> Iterator[Stage]:
+    with networks(lab) as nets:
+        one, two = lab.add_vm("hv1", nets.blue, dhcp=True), lab.add_vm("hv2", nets.blue, dhcp=True)
+        yield Stage(nets.blue, one, two, lab.add_vm("hv2", nets.red, dhcp=True), nets.external, nets.router)
+
+
+def nbctl(lab: Lab, *words: str) -> str:
+    return run("ovn-nbctl", f"--db=unix:{lab.layout.folder}/ovn/nb.sock", "--timeout=20", *words)
+
+
+def test_hosts_are_agents_and_bind_ports(lab: Lab, stage: Stage) -> None:
+    with lab.cloud() as cloud:
+        agents = {agent["host"]: agent for agent in cloud.list("agents")}
+    assert {name: agent["agent_type"] for name, agent in agents.items()} == dict.fromkeys(
+        ("hv1", "hv2"), "OVN Controller agent"
+    )
+    until(lambda: lab.port(stage.one)["status"] == "ACTIVE", "OVN says that it is in place")
+    port = lab.port(stage.one)
+    assert (port["binding:host_id"], port["binding:vif_type"]) == ("hv1", "ovs")
+
+
+def test_on_one_network_across_hosts(lab: Lab, stage: Stage) -> None:
+    """With the addresses that OVN's DHCP gave."""
+    assert lab.ping(stage.one, address(stage.two))
+
+
+def test_through_a_router_and_out_by_snat(lab: Lab, stage: Stage) -> None:
+    assert lab.ping(stage.one, address(stage.red))
+    assert lab.ping(stage.red, OUTSIDE)
+
+
+def test_a_network_that_joins_a_router_in_use_is_reached(lab: Lab, stage: Stage) -> None:
+    """Also from a chassis without a port on it; its VNI is the number that OVN gave another datapath."""
+    late = lab.network("10.62.0.0/24")
+    with lab.cloud() as cloud:
+        subnet = {"subnet_id": cloud.list("subnets", network_id=late)[0]["id"]}
+        cloud.act("routers", stage.router, "add_router_interface", subnet)
+        far = lab.add_vm("hv2", late, dhcp=True)
+        assert lab.ping(stage.one, address(far))
+        lab.remove_vm(far)
+        cloud.act("routers", stage.router, "remove_router_interface", subnet)
+        cloud.delete("networks", late)
+
+
+def test_ports_of_a_floating_ip_are_forwarded(lab: Lab, stage: Stage) -> None:
+    """In, and no longer once it is deleted."""
+
+    def answers() -> bool:
+        say = lab.inside_namespace(lab.layout.host_namespace("outside"), "say", by["floating_ip_address"], "9001", "64")
+        with say as inside:
+            return int(inside.line()) == 64
+
+    with lab.cloud() as cloud, lab.inside(stage.red, "hear", "5001"):
+        by = cloud.create("floatingips", floating_network_id=stage.external)
+        path = f"floatingips/{by['id']}/port_forwardings"
+        leads = {"internal_port_id": stage.red.port_id, "internal_ip_address": address(stage.red), "protocol": "udp"}
+        ranges = {"internal_port_range": "5000:5001", "external_port_range": "9000:9001"}
+        made = cloud.request("POST", path, {"port_forwarding": {**leads, **ranges}})["port_forwarding"]
+        until(answers, "it answers")
+        cloud.request("DELETE", f"{path}/{made['id']}")
+        until(lambda: not answers(), "nobody answers any more")
+        cloud.delete("floatingips", by["id"])
+    assert "pf-floatingip" not in nbctl(lab, "lb-list")
+
+
+def test_a_rule_that_goes_stops_what_it_let_in(lab: Lab, stage: Stage) -> None:
+    with lab.cloud() as cloud:
+        group = cloud.create("security-groups", name="own")["id"]
+        said = {"security_group_id": group, "direction": "ingress", "protocol": "icmp"}
+        rule = cloud.create("security-group-rules", **said)
+        guarded = lab.add_vm("hv1", stage.blue, dhcp=True, security_groups=[group])
+        assert lab.ping(stage.two, address(guarded))
+        cloud.delete("security-group-rules", rule["id"])
+        until(lambda: not lab.ping(stage.two, address(guarded), seconds=1), "nothing gets in")
+        cloud.create("security-group-rules", **said)
+    assert lab.ping(stage.two, address(guarded))
+
+
+def test_a_firewall_is_asked_besides_groups(lab: Lab, stage: Stage) -> None:
+    """Both have to permit; what a router's port would need is said not to be enforced."""
+    guarded = lab.add_vm("hv1", stage.blue, dhcp=True, device_owner="compute:nova")
+
+    def reached(frm: Vm, wanted: bool) -> None:
+        until(lambda: lab.ping(frm, address(guarded), seconds=1) == wanted, f"{frm.name}: {wanted}")
+
+    with lab.cloud() as cloud:
+
+        def fwaas(method: str, path: str, **body: object) -> dict[str, Any]:
+            member = {"firewall_groups": "firewall_group", "firewall_policies": "firewall_policy"}
+            name = member.get(path.split("/")[0], "firewall_rule")
+            return dict((cloud.request(method, f"fwaas/{path}", {name: body} if body else None) or {}).get(name, {}))
+
+        any_, ours = (
+            fwaas("POST", "firewall_rules", action="allow", **said)["id"]
+            for said in ({}, {"protocol": "icmp", "source_ip_address": address(stage.one)})
+        )
+        ins, outs = (fwaas("POST", "firewall_policies", name="p", firewall_rules=[rule])["id"] for rule in (ours, any_))
+        policies = {"ingress_firewall_policy_id": ins, "egress_firewall_policy_id": outs}
+        group = fwaas("POST", "firewall_groups", name="g", ports=[guarded.port_id], **policies)["id"]
+        path = f"firewall_groups/{group}"
+        reached(stage.one, True)
+        reached(stage.two, False)
+        assert fwaas("GET", path)["status"] == "ACTIVE"
+        cloud.update("ports", guarded.port_id, {"security_groups": []})
+        reached(stage.one, False)
+        interface = cloud.list("ports", network_id=stage.blue, device_owner="network:router_interface")[0]["id"]
+        fwaas("PUT", path, ports=[interface])
+        until(lambda: fwaas("GET", path)["status"] == "ERROR", "it is not enforced, and says so")
+        until(lambda: "OVN" in cloud.find("ports", interface)["status_detail"], "its port says why")
+        fwaas("PUT", path, ports=[])
+        until(lambda: fwaas("GET", path)["status"] == "INACTIVE", "nothing is left to enforce")
+        fwaas("DELETE", path)
+    lab.remove_vm(guarded)
+
+
+def test_what_is_wiped_is_there_again(lab: Lab, stage: Stage) -> None:
+    """By hand, and all of it: OVN's northbound database is put right by itself."""
+    for table in ("ls", "lr"):
+        for line in nbctl(lab, f"{table}-list").splitlines():
+            nbctl(lab, f"{table}-del", line.split()[0])
+    start = time.monotonic()
+    until(lambda: nbctl(lab, "ls-list").count("neutron-") == 3, "the switches are there")
+    assert lab.ping(stage.one, address(stage.two))
+    assert time.monotonic() - start < 60
+
+
+def test_a_port_that_is_deleted_goes(lab: Lab, stage: Stage) -> None:
+    machine = lab.add_vm("hv2", stage.blue)
+    assert machine.port_id in nbctl(lab, "show")
+    lab.remove_vm(machine)
+    until(lambda: machine.port_id not in nbctl(lab, "show"), "its port is gone")
