@@ -37,6 +37,7 @@ def host_facts(settings: AgentSettings, datapath_type: str) -> HostFacts:
         uplink_bandwidths=uplink_bandwidths(settings),
         metadata=settings.metadata,
         dns=settings.dns,
+        domain=settings.dhcp_domain,
         bfd_interval=settings.bfd_interval,
     )
 

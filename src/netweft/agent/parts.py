@@ -46,6 +46,7 @@ from netweft.agent.lb.active import ActiveConnections
 from netweft.agent.lb.announcing import VipAnnouncer
 from netweft.agent.lb.proxies import ProxiesSide
 from netweft.agent.lb.request_errors import RequestErrors
+from netweft.agent.metadata.interface import InterfaceWatch
 from netweft.agent.metadata.side import MetadataSide
 from netweft.agent.refusals import Refusals
 from netweft.agent.report import Reporter
@@ -140,8 +141,11 @@ class Parts(ABC):
         self.active = ActiveConnections(
             run_dir, settings.count_seconds, lambda: self.desired.view, lambda counted: self.feed.tell_counted(counted)
         )
-        self.metadata = MetadataSide(settings, self.desired, lambda: self.feed.link.server, self.wake, self.spare)
-        self.dns = DnsSide(settings, self.desired, self.wake, self.spare)
+        asked_at = InterfaceWatch()
+        self.metadata = MetadataSide(
+            settings, self.desired, asked_at, lambda: self.feed.link.server, self.wake, self.spare
+        )
+        self.dns = DnsSide(settings, self.desired, asked_at, self.wake, self.spare)
         self.proxies = ProxiesSide(settings, self.ovs, lambda: self.feed.link.server, self.wake)
         self.request_errors = RequestErrors(
             settings.count_seconds, lambda: self.proxies.folders, lambda counted: self.feed.tell_counted(counted)

@@ -44,6 +44,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     dscp, dscp_inherit: of tunnels' outer headers.
     uplink_bandwidths: physical network, or `tunnel` -> the NIC by which its frames leave the node.
     metadata: whether VMs' requests for it are answered here.  dns: whether names are, which they ask there, too.
+    domain: of names in networks without one of their own; may be empty.
     bfd_interval: ms, to nodes that may have to take over gateways; three of silence are an end."""
 
     integration_bridge: str = "br-int"
@@ -62,6 +63,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     uplink_bandwidths: dict[str, Bandwidth] = {}
     metadata: bool = True
     dns: bool = True
+    domain: str = ""
     bfd_interval: int = 70
 
 
@@ -115,6 +117,7 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
     firewalled: whether a router's port on it is in a firewall group.
     routed: whether a router has an interface on it.  advertised: whether one may have to advertise itself.
     balanced: whether a load balancer has its VIP on it.
+    names: whether the node answers for names in it.  domain: of these, without a dot at its end; may be empty.
     unsure: it is routed, and hosts may be in it that the database does not know, or not surely, or that are asked
     whether they live.
     can_limit: whether the datapath has meters.  discovery: whether it can turn a solicitation into its answer, for a
@@ -131,6 +134,8 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
     can_limit: bool = True
     discovery: bool = False
     balanced: bool = False
+    names: bool = False
+    domain: str = ""
 
     @property
     def tunnelled(self) -> bool:

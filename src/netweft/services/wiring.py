@@ -72,7 +72,8 @@ def local_network(read: Reader, network_id: str) -> LocalNetwork | Problem:
         return Problem("no local VLAN is free on this node")
     if vlan == SOON:
         return Problem("a local VLAN is about to be free", passing=True)
-    segment = _segment(host_facts(read), network)
+    host = host_facts(read)
+    segment = _segment(host, network)
     if isinstance(segment, Problem):
         return segment
     routed, balanced = bool(read.get(("routed", network_id))), bool(read.get(("balanced", network_id)))
@@ -86,6 +87,8 @@ def local_network(read: Reader, network_id: str) -> LocalNetwork | Problem:
         can_limit=not routed or not read.get(NO_METERS),
         discovery=(routed or balanced) and bool(read.get(DISCOVERY)),
         balanced=balanced,
+        names=host.dns,
+        domain=(network.dns_domain or host.domain).removesuffix("."),
         firewalled=bool(read.get(("firewalled", network_id))),
         advertised=bool(read.get(("has advertisers", network_id)) and read.get(("advertised", network_id))),
     )

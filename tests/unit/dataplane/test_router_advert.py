@@ -12,6 +12,7 @@ from netweft.dataplane.packets.datagram import packet, upper_checksum
 from netweft.dataplane.packets.router_advert import (
     LONGEST,
     Advertisement,
+    Domain,
     PrefixInfo,
     Server,
     encode,
@@ -23,6 +24,7 @@ SOURCE, ASKER = IPv6Address("fe80::f816:3eff:feff:1"), IPv6Address("fe80::f816:3
 BLUE = PrefixInfo(IPv6Network("fd00:a::/64"), True, 86400, 14400)
 SERVERS = tuple(Server(IPv6Address(f"fd00::{number}"), 1800) for number in (1, 2))
 SAID = Advertisement(mac=MAC, source=SOURCE, lifetime=1800, mtu=1450, prefixes=(BLUE,), servers=SERVERS)
+DOMAINS = (Domain("corp.example", 1800), Domain("abcdef", 0))
 
 
 def body(frame: bytes) -> bytes:
@@ -95,6 +97,13 @@ def test_servers_that_are_none_any_more_stand_apart() -> None:
     lives, gone = list(options(body(frame)))[3:]
     assert (lives[4:8], lives[8:]) == ((1800).to_bytes(4, "big"), SERVERS[1].address.packed)
     assert (gone[4:8], gone[8:]) == (bytes(4), SERVERS[0].address.packed)
+
+
+def test_domains_are_filled_up_to_eight_bytes() -> None:
+    (frame,) = encode(replace(SAID, domains=DOMAINS))
+    lives, gone = list(options(body(frame)))[4:]
+    assert lives == bytes((31, 3, 0, 0)) + (1800).to_bytes(4, "big") + b"\4corp\7example\0\0\0"
+    assert gone == bytes((31, 2, 0, 0)) + bytes(4) + b"\6abcdef\0", "and not further"
 
 
 @given(st.integers(0, 120), st.integers(0, 200))

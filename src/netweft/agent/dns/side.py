@@ -17,7 +17,7 @@ from netweft.agent.dns.names import Key, Names
 from netweft.agent.dns.streams import Stream
 from netweft.agent.metadata.askers import Askers
 from netweft.agent.metadata.guests import Guests, room
-from netweft.agent.metadata.interface import Listener, bound, keep_listening
+from netweft.agent.metadata.interface import InterfaceWatch, Listener, bound, keep_listening
 from netweft.model.names import rooted
 from netweft.services.metadata import ends
 from netweft.services.values import Asked, LocalPort, Named
@@ -31,16 +31,17 @@ ANSWERED, FORWARDED, UNHEARD = "answered", "forwarded", "unheard"
 
 
 class DnsSide:
-    """said: how many queries, by what became of them."""
+    """watch: of the interface.  said: how many queries, by what became of them."""
 
     def __init__(
         self,
         settings: AgentSettings,
         desired: Desired,
+        watch: InterfaceWatch,
         wake: Callable[[], None],
         spare: Callable[[], Awaitable[None]],
     ) -> None:
-        self._settings, self._wake, self._spare = settings, wake, spare
+        self._settings, self._watch, self._wake, self._spare = settings, watch, wake, spare
         self._names = Names(settings.dhcp_domain)
         self._askers = Askers(desired, Asked.DNS, MANY, wake)
         self._guests = Guests(0)
@@ -63,7 +64,7 @@ class DnsSide:
         from netweft.agent.dns.forwarding import Forwarder
 
         self._forwarder = Forwarder(self._settings.dns_servers)
-        await keep_listening(self._listen, self._becomes)
+        await keep_listening(self._watch, self._listen, self._becomes)
 
     @property
     def problem(self) -> str:
@@ -109,8 +110,14 @@ class DnsSide:
             stream.leave()
             return
 
+        heard = 0
+
         async def ask(wire: bytes) -> bytes | None:
-            return None if self._askers.is_too_much(here.port.id) else await self._ask(here, wire, tcp=True)
+            nonlocal heard
+            heard += 1  # the first came with its connection, which was counted
+            if heard > 1 and self._askers.is_too_much(here.port.id):
+                return None
+            return await self._ask(here, wire, tcp=True)
 
         await stream.serve(here.port.id, self._guests, ask)
 

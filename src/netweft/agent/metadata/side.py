@@ -18,7 +18,7 @@ import structlog
 from netweft.agent.desired import Desired
 from netweft.agent.metadata.askers import Askers
 from netweft.agent.metadata.guests import Guests, room
-from netweft.agent.metadata.interface import bound, keep_listening
+from netweft.agent.metadata.interface import InterfaceWatch, bound, keep_listening
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import icmp
 from netweft.services.addresses import octets
@@ -57,7 +57,7 @@ class Solicitations:
 
 
 class MetadataSide:
-    """first: the server to ask first.  wake: the loop, when a port is not listened to for a while.
+    """watch: of the interface.  first: the server to ask first.  wake: the loop, when a port is not listened to for a while.
     spare: returns when nothing else is waited for.
     said: how many answers, by the class of their status; refused: connections that were not let in."""
 
@@ -65,10 +65,12 @@ class MetadataSide:
         self,
         settings: AgentSettings,
         desired: Desired,
+        watch: InterfaceWatch,
         first: Callable[[], str],
         wake: Callable[[], None],
         spare: Callable[[], Awaitable[None]],
     ) -> None:
+        self._watch = watch
         self._settings, self._first, self._wake, self._spare = settings, first, wake, spare
         self.said: Counter[str] = Counter()
         self.refused = 0
@@ -91,7 +93,7 @@ class MetadataSide:
 
         self._server = MetadataServer(self._settings, self._first)
         try:
-            await keep_listening(self._listen, self._becomes)
+            await keep_listening(self._watch, self._listen, self._becomes)
         finally:
             self._server.close()
 

@@ -1,4 +1,4 @@
-"""Router advertisements and solicitations (RFC 4861 4.1, 4.2; RDNSS: RFC 8106; router preference: RFC 4191)."""
+"""Router advertisements and solicitations (RFC 4861 4.1, 4.2; RDNSS, DNSSL: RFC 8106; router preference: RFC 4191)."""
 
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Address, IPv6Network
@@ -17,10 +17,10 @@ HOP_LIMIT: Final = 64
 
 _MANAGED, _OTHER, _LOW = 0x80, 0x40, 0x18
 _ON_LINK, _AUTONOMOUS = 0x80, 0x40
-_PREFIX, _MTU, _SERVERS = 3, 5, 25
+_PREFIX, _MTU, _SERVERS, _DOMAINS = 3, 5, 25, 31
 _HEAD = Packer("!BBH")  # hop limit, flags, router lifetime
 _TIMES = bytes(8)  # reachable and retransmission time: not said
-_PREFIX_OPTION, _MTU_OPTION, _SERVERS_HEAD = Packer("!BBBBIII16s"), Packer("!BBHI"), Packer("!BBHI")
+_PREFIX_OPTION, _MTU_OPTION, _NAMES_HEAD = Packer("!BBBBIII16s"), Packer("!BBHI"), Packer("!BBHI")
 _HEADERS = 40 + 16  # IPv6's, and the advertisement's own
 _ETHERNET, _ICMP = 14, 54
 
@@ -41,6 +41,14 @@ class Server(Struct, frozen=True):
     lifetime: int
 
 
+class Domain(Struct, frozen=True):
+    """One in which names are looked up that have none.  name: without a dot at its end.  lifetime: 0 when it is one no
+    longer."""
+
+    name: str
+    lifetime: int
+
+
 class Advertisement(Struct, frozen=True, kw_only=True):
     """What one router says of itself and its link.  lifetime: as a default router; 0 when it is none.
     managed, other: whether DHCPv6 gives addresses, anything else.  low: others are to be preferred.
@@ -55,6 +63,7 @@ class Advertisement(Struct, frozen=True, kw_only=True):
     mtu: int = 0
     prefixes: tuple[PrefixInfo, ...] = ()
     servers: tuple[Server, ...] = ()
+    domains: tuple[Domain, ...] = ()
 
 
 class Solicitation(Struct, frozen=True):
@@ -100,14 +109,15 @@ def _options(rest: bytes) -> Iterator[int | None]:
 
 
 def encode(said: Advertisement, to: tuple[bytes, IPv6Address] = EVERYBODY) -> list[bytes]:
-    """Frames, more than one where it is too much for one: each repeats all but prefixes and name servers."""
+    """Frames, more than one where it is too much for one: each repeats all but prefixes, name servers and domains."""
     flags = (_MANAGED if said.managed else 0) | (_OTHER if said.other else 0)
     flags |= _LOW if said.low and said.lifetime else 0  # RFC 4191 2.2
     rest = int.from_bytes(_HEAD.pack(HOP_LIMIT, flags, said.lifetime), "big")
     common = bytes((SOURCE_LINK, 1)) + said.mac
     if said.mtu >= LEAST_MTU:
         common += _MTU_OPTION.pack(_MTU, 1, 0, said.mtu)
-    bodies = _packed((*_prefixes(said.prefixes), *_servers(said.servers)), LONGEST - _HEADERS - len(common))
+    options = (*_prefixes(said.prefixes), *_servers(said.servers), *map(_domain, said.domains))
+    bodies = _packed(options, LONGEST - _HEADERS - len(common))
     macs, ends = (said.mac, to[0]), (said.source, to[1])
     return [message(macs, ends, ROUTER_ADVERT, 0, rest, _TIMES + common + body) for body in bodies]
 
@@ -128,7 +138,13 @@ def _servers(servers: Iterable[Server]) -> Iterator[bytes]:
         addresses = [one.address.packed for one in group]
         for at in range(0, len(addresses), _AT_ONCE):
             some = addresses[at : at + _AT_ONCE]
-            yield _SERVERS_HEAD.pack(_SERVERS, 1 + 2 * len(some), 0, lifetime) + b"".join(some)
+            yield _NAMES_HEAD.pack(_SERVERS, 1 + 2 * len(some), 0, lifetime) + b"".join(some)
+
+
+def _domain(one: Domain) -> bytes:
+    labels = b"".join(bytes((len(label),)) + label for label in one.name.encode().split(b".")) + b"\0"
+    filled = labels + bytes(-len(labels) % 8)
+    return _NAMES_HEAD.pack(_DOMAINS, 1 + len(filled) // 8, 0, one.lifetime) + filled
 
 
 def _packed(options: Iterable[bytes], room: int) -> list[bytes]:

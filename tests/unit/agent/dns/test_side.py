@@ -1,7 +1,9 @@
 """Who asks is known by his address, hears names of his own network, and nothing once his port has gone."""
 
 import asyncio
+import socket
 from functools import partial
+from ipaddress import ip_address
 
 import dns.message
 import dns.rcode
@@ -12,6 +14,9 @@ from tests.unit.agent.metadata.test_side import FREE, GUARDED, Ports, asker
 from netweft.agent.desired import Part
 from netweft.agent.dns.forwarding import Forwarder
 from netweft.agent.dns.side import ANSWERED, MANY, UNHEARD, DnsSide
+from netweft.agent.metadata.guests import Guests
+from netweft.agent.metadata.interface import InterfaceWatch
+from netweft.services.metadata import ends
 from netweft.services.values import Asked, LocalPort
 from netweft.settings import AgentSettings
 
@@ -21,7 +26,7 @@ QUERY = dns.message.make_query("web.openstacklocal.", "A").to_wire()
 class Stage:
     def __init__(self) -> None:
         self.ports = Ports()
-        self.side = DnsSide(AgentSettings(), self.ports, lambda: None, partial(asyncio.sleep, 0))
+        self.side = DnsSide(AgentSettings(), self.ports, InterfaceWatch(), lambda: None, partial(asyncio.sleep, 0))
         self.side._forwarder = Forwarder(())
         self.side.change(Part(upserts=[named("web", "web", "10.0.0.80", network=GUARDED.network.network.id)]))
         self.heard: list[dns.message.Message] = []
@@ -67,3 +72,17 @@ async def test_who_asks_without_end_is_ignored_for_a_while(stage: Stage) -> None
     assert stage.heard == []
     await stage.ask(FREE)
     assert stage.heard[0].rcode() == dns.rcode.NOERROR
+
+
+async def test_by_tcp_a_connection_counts_with_its_first_query(stage: Stage) -> None:
+    stage.side._guests = Guests(8)
+    number = ends.numbers(ip_address("127.0.0.1"))[0]
+    stage.ports.here[number] = GUARDED
+    async with await asyncio.start_server(stage.side._serve, "127.0.0.1", family=socket.AF_INET) as server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        for _ in range(3):
+            writer.write(len(QUERY).to_bytes(2, "big") + QUERY)
+            await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+        writer.close()
+        await writer.wait_closed()
+    assert stage.side._askers._counts == {GUARDED.port.id: 3}

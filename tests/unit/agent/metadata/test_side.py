@@ -11,6 +11,7 @@ import pytest
 from netweft.agent.desired import Desired
 from netweft.agent.metadata.connection import Connection
 from netweft.agent.metadata.guests import EACH, Guests
+from netweft.agent.metadata.interface import InterfaceWatch
 from netweft.agent.metadata.side import MANY, MetadataSide, Solicitations
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import icmp
@@ -61,7 +62,7 @@ class Stage:
     def __init__(self) -> None:
         self.ports = Ports()
         self.woken = 0
-        self.side = MetadataSide(AgentSettings(), self.ports, str, self._wake, partial(asyncio.sleep, 0))
+        self.side = MetadataSide(AgentSettings(), self.ports, InterfaceWatch(), str, self._wake, partial(asyncio.sleep, 0))
         self.side._guests = Guests(1000)
 
     def _wake(self) -> None:

@@ -12,11 +12,12 @@ from msgspec.structs import replace
 
 from netweft.dataplane.openflow.fields import ETH_IPV6, PROTO_ICMPV6, ROUTER_SOLICIT
 from netweft.dataplane.openflow.flow import Controller
-from netweft.dataplane.packets.router_advert import Advertisement, PrefixInfo, Server
+from netweft.dataplane.packets.router_advert import Advertisement, Domain, PrefixInfo, Server
 from netweft.model import RouterPort, Subnet
 from netweft.services.addresses import link_local, mac, octets, parsed
 from netweft.services.dhcp.requests import STATEFUL, STATELESS
 from netweft.services.fields import AGENT, IN_PORT, LOCAL_VLAN, Reason, cookie
+from netweft.services.metadata import ends
 from netweft.services.pipeline import INT, Value
 from netweft.services.service import Service, Wanted
 from netweft.services.values import Advertised, Asked, Flood, LocalNetwork, LocalPort, Uplinks
@@ -34,6 +35,7 @@ _SOLICITS: Final[dict[str, Value]] = {
 MOST_BETWEEN: Final = 600
 ROUTER_LIFETIME = SERVER_LIFETIME = 3 * MOST_BETWEEN
 VALID, PREFERRED = 86400, 14400
+LONGEST_LABEL: Final = 63  # bytes, of a name in DNS
 
 
 def network(_: Uplinks, here: LocalNetwork, __: Flood) -> Iterator[Wanted]:
@@ -72,7 +74,8 @@ def _said(router: RouterPort, here: LocalPort) -> Advertisement | None:
         low=not any(one.gateway_ip and parsed(one.gateway_ip) in addresses for one in subnets),
         mtu=here.network.network.mtu,
         prefixes=tuple(map(_prefix, subnets)),
-        servers=tuple(Server(address, SERVER_LIFETIME) for address in _servers(subnets)),
+        servers=tuple(Server(address, SERVER_LIFETIME) for address in _servers(here, subnets)),
+        domains=tuple(Domain(name, SERVER_LIFETIME) for name in _domains(here, subnets)),
     )
 
 
@@ -80,11 +83,21 @@ def _prefix(subnet: Subnet) -> PrefixInfo:
     return PrefixInfo(IPv6Network(subnet.cidr), subnet.ipv6_ra_mode != STATEFUL, VALID, PREFERRED)
 
 
-def _servers(subnets: Iterable[Subnet]) -> list[IPv6Address]:
-    """Of those that don't leave it to DHCPv6 alone.  `::` stands for none."""
-    named = (server for one in subnets if one.ipv6_ra_mode != STATEFUL for server in one.dns_nameservers)
-    found = dict.fromkeys(map(parsed, named))
+def _servers(here: LocalPort, subnets: Iterable[Subnet]) -> list[IPv6Address]:
+    """Of those that don't leave it to DHCPv6 alone.  `::` stands for none.  The node itself where nobody of the network
+    is told of any other, by DHCP neither: a VM that asks both may take the node's refusal for an answer."""
+    told = [one for one in subnets if one.ipv6_ra_mode != STATEFUL]
+    if told and here.network.names and not any(one.dns_nameservers for one in here.subnets):
+        return [ends.SERVER_6]
+    found = dict.fromkeys(parsed(server) for one in told for server in one.dns_nameservers)
     return [one for one in found if isinstance(one, IPv6Address) and not one.is_unspecified]
+
+
+def _domains(here: LocalPort, subnets: Iterable[Subnet]) -> list[str]:
+    """Likewise.  What DNS cannot write is left out."""
+    name = here.network.domain
+    told = name.isascii() and all(0 < len(label) <= LONGEST_LABEL for label in name.split("."))
+    return [name] if told and any(one.ipv6_ra_mode != STATEFUL for one in subnets) else []
 
 
 def to_say(before: Advertised | None, now: Advertised | None) -> list[Advertisement]:
@@ -95,6 +108,7 @@ def to_say(before: Advertised | None, now: Advertised | None) -> list[Advertisem
     held, said = _by_mac(before), _by_mac(now)
     prefixes = {prefix.network for one in said.values() for prefix in one.prefixes}
     servers = {server.address for one in said.values() for server in one.servers}
+    domains = {domain.name for one in said.values() for domain in one.domains}
     news: list[Advertisement] = []
     for who in sorted(held.keys() | said.keys()):
         was, one = held.get(who), said.get(who)
@@ -103,8 +117,16 @@ def to_say(before: Advertised | None, now: Advertised | None) -> list[Advertisem
             continue
         gone = tuple(replace(prefix, preferred=0) for prefix in was.prefixes if prefix.network not in prefixes)
         lost = tuple(replace(server, lifetime=0) for server in was.servers if server.address not in servers)
-        ends = one or replace(was, lifetime=0, prefixes=(), servers=())
-        news.append(replace(ends, prefixes=ends.prefixes + gone, servers=ends.servers + lost))
+        left = tuple(replace(domain, lifetime=0) for domain in was.domains if domain.name not in domains)
+        now_said = one or replace(was, lifetime=0, prefixes=(), servers=(), domains=())
+        news.append(
+            replace(
+                now_said,
+                prefixes=now_said.prefixes + gone,
+                servers=now_said.servers + lost,
+                domains=now_said.domains + left,
+            )
+        )
     return news
 
 

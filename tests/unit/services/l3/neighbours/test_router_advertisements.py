@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.services.l3.routing.test_flows import B1, B2, BLUE, G1, GREEN, R1, RED, TO_BLUE, TO_RED, R
 
-from netweft.dataplane.packets.router_advert import Advertisement, PrefixInfo, Server
+from netweft.dataplane.packets.router_advert import Advertisement, Domain, PrefixInfo, Server
 from netweft.model import Port, SubPort, Trunk
 from netweft.services.addresses import octets
 from netweft.services.fields import IN_PORT, LOCAL_VLAN
@@ -18,6 +18,7 @@ from netweft.testing.region import Region, interface, port, router, subnet
 V6 = "fd00:a::/64"
 SLAAC = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
 PREFIX, SERVER = IPv6Network(V6), IPv6Address("2001:db8::53")
+OURS = Server(IPv6Address("fe80::a9fe:a9fe"), 1800)
 SECOND = router(2)
 AT_BLUE_TOO = interface(3, SECOND, BLUE, "fd00:a::2")
 
@@ -60,6 +61,7 @@ def test_each_port_of_the_network_hears_its_router(region: Region, one: Port) ->
         lifetime=1800,
         mtu=1500,
         prefixes=(PrefixInfo(PREFIX, True, 86400, 14400),),
+        servers=(OURS,),
     )
 
 
@@ -101,6 +103,45 @@ def test_name_servers_are_those_that_dhcp_alone_does_not_say(region: Region) -> 
         region.settle()
         assert [server.lifetime for server in of(region, B1).servers] == [1800] * expected
         assert of(region, B1).servers[:1] == (Server(SERVER, 1800),)[:expected]
+
+
+@pytest.mark.parametrize(
+    ("mode", "four", "expected"),
+    [("slaac", (), (OURS,)), ("dhcpv6-stateful", (), ()), ("slaac", ("9.9.9.9",), ()), ("slaac", ("0.0.0.0",), ())],
+)
+def test_the_node_is_name_server_where_nobody_is_told_of_another(
+    region: Region, mode: str, four: tuple[str, ...], expected: tuple[Server, ...]
+) -> None:
+    region.create(subnet(BLUE, V6, ipv6_ra_mode=mode), subnet(BLUE, "10.0.0.0/24", dns_nameservers=four))
+    region.settle()
+    assert of(region, B1).servers == expected
+
+
+def test_a_node_that_answers_for_no_names_is_no_name_server() -> None:
+    made = Region(nodes=1)
+    made.nodes["hv1"].rendering.set_host(replace(made.nodes["hv1"].host, dns=False, domain="here.test"))
+    made.create(BLUE, B1, R, TO_BLUE, subnet(BLUE, V6, gateway_ip="fd00:a::1", **SLAAC))
+    made.plug("hv1", B1)
+    made.settle()
+    assert of(made, B1).servers == ()
+    assert of(made, B1).domains == (Domain("here.test", 1800),)
+
+
+@pytest.mark.parametrize(
+    ("mode", "domain", "expected"),
+    [
+        ("slaac", "corp.test.", (Domain("corp.test", 1800),)),
+        ("dhcpv6-stateful", "corp.test.", ()),
+        ("slaac", f"{'a' * 64}.test.", ()),
+        ("slaac", "a..test.", ()),
+    ],
+)
+def test_names_are_looked_up_in_the_networks_domain(
+    region: Region, mode: str, domain: str, expected: tuple[Domain, ...]
+) -> None:
+    region.create(replace(BLUE, dns_domain=domain), subnet(BLUE, V6, ipv6_ra_mode=mode))
+    region.settle()
+    assert of(region, B1).domains == expected
 
 
 def test_only_what_it_has_an_address_in(region: Region) -> None:
@@ -226,6 +267,7 @@ FIRST = Advertisement(
     lifetime=1800,
     prefixes=(PrefixInfo(PREFIX, True, 86400, 14400), OTHER),
     servers=SERVERS,
+    domains=(Domain("corp.test", 1800),),
 )
 SIBLING = replace(FIRST, mac=b"second", source=IPv6Address("fe80::2"), prefixes=(OTHER,), servers=SERVERS[1:])
 
@@ -254,6 +296,7 @@ def test_a_router_that_is_gone_is_no_router_any_more(after: Advertised | None) -
         (OTHER.network, 86400, 0),
     ]
     assert last.servers == tuple(replace(server, lifetime=0) for server in SERVERS)
+    assert last.domains == (Domain("corp.test", 0),)
 
 
 def test_what_another_one_still_says_holds() -> None:
@@ -264,8 +307,9 @@ def test_what_another_one_still_says_holds() -> None:
 
 
 def test_what_one_says_no_longer_is_said_with_what_it_does() -> None:
-    now = replace(FIRST, prefixes=(OTHER,), servers=SERVERS[:1])
+    now = replace(FIRST, prefixes=(OTHER,), servers=SERVERS[:1], domains=(Domain("new.test", 1800),))
     (said,) = to_say(told(FIRST), told(now))
     assert said.lifetime == 1800
     assert said.prefixes == (OTHER, replace(FIRST.prefixes[0], preferred=0))
     assert said.servers == (SERVERS[0], replace(SERVERS[1], lifetime=0))
+    assert said.domains == (Domain("new.test", 1800), Domain("corp.test", 0))
