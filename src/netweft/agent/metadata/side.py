@@ -57,7 +57,8 @@ class Solicitations:
 
 
 class MetadataSide:
-    """watch: of the interface.  first: the server to ask first.  wake: the loop, when a port is not listened to for a while.
+    """watch: of the interface.  first: the server to ask first.
+    wake: the loop, when a port is not listened to for a while.
     spare: returns when nothing else is waited for.
     said: how many answers, by the class of their status; refused: connections that were not let in."""
 

@@ -62,7 +62,8 @@ class Stage:
     def __init__(self) -> None:
         self.ports = Ports()
         self.woken = 0
-        self.side = MetadataSide(AgentSettings(), self.ports, InterfaceWatch(), str, self._wake, partial(asyncio.sleep, 0))
+        spare = partial(asyncio.sleep, 0)
+        self.side = MetadataSide(AgentSettings(), self.ports, InterfaceWatch(), str, self._wake, spare)
         self.side._guests = Guests(1000)
 
     def _wake(self) -> None:
