@@ -262,7 +262,7 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             ge=100,
             le=2**31 - 1,
             description="connections that this node's conntrack may have for one network, or a router's gateway,"
-            " at most; also never more than it has room for",
+            " at most; also never more than it has room for. The kernel's: while it is half full, and 16,384",
         ),
     ] = 250_000
     flow_restore_wait: Annotated[

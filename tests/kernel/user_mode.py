@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from tests.kernel.engine import HERE, KEPT, Stopped, pack_checkout
+from tests.kernel.engine import HERE, KEPT, Stopped, pack_checkout, spent
 from tests.kernel.results import SPENT
 
 from netweft.lab import guest_image
@@ -29,7 +29,6 @@ SECONDS = 300
 LOOKS = 5.0  # seconds between two looks whether it still says something
 SETTINGS = ("time-travel=inf-cpu", "quiet", "con=null", "con0=null,fd:1", "ssl=null")
 _ENDED = re.compile(rb"netweft: ended with (\d+)\r?\n")
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class UserMode:
@@ -80,7 +79,7 @@ class UserMode:
             watch.lines += 1
             ended = _ENDED.fullmatch(line)
             if ended or time.monotonic() > said + 1:
-                output.write(f"{SPENT}{_spent(process.pid):.0f}\n".encode())
+                output.write(f"{SPENT}{spent(process.pid):.0f}\n".encode())
                 said = time.monotonic()
             if ended:
                 return int(ended[1])
@@ -100,24 +99,13 @@ class _Watch(threading.Thread):
     def run(self) -> None:
         seen, at = 0, 0.0
         while not self.ended.wait(LOOKS):
-            spent = _spent(self._group)
+            taken = spent(self._group)
             if self.lines != seen:
-                seen, at = self.lines, spent
-            elif spent > at + SECONDS:
+                seen, at = self.lines, taken
+            elif taken > at + SECONDS:
                 with suppress(ProcessLookupError):
                     os.killpg(self._group, signal.SIGKILL)
                 return
-
-
-def _spent(group: int) -> float:
-    """Seconds of a processor: its own clock does not say, and the one on the wall says what others leave."""
-    ticks = 0
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            words = path.read_text().rpartition(")")[2].split()
-            if int(words[2]) == group:
-                ticks += sum(map(int, words[11:15]))  # of those that have ended, too
-    return ticks / _TICKS
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -235,7 +235,8 @@ class Agent(Parts):
         if self.ovs.view is not None and self._host is not None:
             uplinks = (*self.uplinks.now.problems.values(), *self.shaping.problems.values())
             deaf = self.metadata.problem
-            sides = [deaf and f"metadata: {deaf}", self.dns.problem, self.stt.problem, self.lldp.problem, self.unbuilt]
+            own = [self.datapath.problem, self.dns.problem, self.stt.problem, self.lldp.problem, self.unbuilt]
+            sides = [deaf and f"metadata: {deaf}", *own]
             problems = [*filter(None, sides), *uplinks, *self.desired.problems, *self.refusals.of_no_port]
             problems += self.proxies.problems
             crowded = self.zone_limits.crowded

@@ -38,6 +38,8 @@ def datapath(facts: Facts) -> Iterator[Found]:
         yield Found(codes.USERSPACE_DATAPATH)
     if facts.agent.userspace and not facts.agent.ovs.tun:
         yield Found(codes.TUN_MISSING)
+    if facts.agent.ovs.lacking:
+        yield Found(codes.DATAPATH_LACKS, ", ".join(facts.agent.ovs.lacking))
 
 
 def connections(facts: Facts) -> Iterator[Found]:
@@ -53,6 +55,8 @@ def connections(facts: Facts) -> Iterator[Found]:
         yield Found(codes.CONNTRACK_SMALL, f"nf_conntrack_max is {most:,}", values)
     if not facts.agent.ovs.loose:
         yield Found(codes.CONNTRACK_STRICT, "nf_conntrack_tcp_loose is 0")
+    if facts.agent.ovs.kernel and not facts.agent.ovs.limits_zones:
+        yield Found(codes.CONNTRACK_UNLIMITED)
 
 
 def linux_bridges(facts: Facts) -> Iterator[Found]:

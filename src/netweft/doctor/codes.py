@@ -65,6 +65,11 @@ USERSPACE_DATAPATH = known(
     "modprobe openvswitch",
 )
 TUN_MISSING = Code("tun-missing", "The userspace datapath needs /dev/net/tun.", "modprobe tun")
+DATAPATH_LACKS = Code(
+    "datapath-lacks",
+    "The kernel's datapath lacks what flows need: what is built on it (NAT, security groups, ...) does not work.",
+    "uname -r  # Linux 5.2 or later, with CONFIG_NF_CONNTRACK_ZONES, _MARK, _LABELS and CONFIG_NF_NAT",
+)
 CONNTRACK_FULL = Code(
     "conntrack-full",
     "The kernel's connection tracker is full, or nearly so: new connections are dropped, all tenants' and the host's.",
@@ -80,6 +85,11 @@ CONNTRACK_STRICT = known(
     "conntrack-strict",
     "The kernel's connection tracker takes up no TCP connection in the middle: those by SNAT end with their gateway.",
     "sysctl -w net.netfilter.nf_conntrack_tcp_loose=1  # and in /etc/sysctl.d",
+)
+CONNTRACK_UNLIMITED = known(
+    "conntrack-unlimited",
+    "The kernel keeps no network's connections to a limit: one that is flooded can take all that this host may track.",
+    "uname -r  # a kernel with CONFIG_NETFILTER_CONNCOUNT, as distributions' are since Linux 4.18",
 )
 BRIDGES_FILTERED = known(
     "bridges-filtered",

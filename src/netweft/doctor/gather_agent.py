@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from pyroute2 import IPRoute
@@ -12,6 +13,7 @@ from netweft.agent.sync import NoSession, node_token
 from netweft.dataplane.host.datapath import (
     kernel_filters_bridges,
     kernel_has_openvswitch,
+    kernel_limits_zones,
     kernel_may_track,
     kernel_tracks,
     kernel_tracks_loosely,
@@ -20,6 +22,7 @@ from netweft.dataplane.ovsdb.client import OvsdbConnection
 from netweft.dataplane.ovsdb.errors import OvsdbLost
 from netweft.dataplane.ovsdb.replica import Replica
 from netweft.dataplane.stt import built as stt
+from netweft.dataplane.unixctl import features
 from netweft.dataplane.unixctl.client import CommandFailed, command
 from netweft.doctor.asking import ask
 from netweft.doctor.facts import Agent, Bridge, Link, OpenVSwitch, Place, Wanted
@@ -113,9 +116,20 @@ async def _open_vswitch(run_dir: Path, *, tun: bool) -> OpenVSwitch:
         tracked=kernel_tracks(),
         most_tracked=kernel_may_track(),
         loose=kernel_tracks_loosely(),
+        limits_zones=kernel_limits_zones(),
+        lacking=await _lacking(run_dir, replica),
         filters_bridges=kernel_filters_bridges(),
         bridges=_bridges(replica),
     )
+
+
+async def _lacking(run_dir: Path, replica: Replica) -> tuple[str, ...]:
+    """Of the kernel's datapath, by any bridge that is there already."""
+    for bridge in replica.bridges.values():
+        if bridge.datapath_type in ("", "system"):
+            with suppress(CommandFailed):
+                return tuple(features.lacking(await command(run_dir, features.COMMAND, bridge.name)))
+    return ()
 
 
 def _bridges(replica: Replica) -> dict[str, Bridge]:

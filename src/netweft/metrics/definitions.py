@@ -212,7 +212,8 @@ MOST_TRACKED: Final = Metric(
 ZONE_LIMIT: Final = Metric(
     "netweft_agent_conntrack_zone_limit",
     "gauge",
-    "That one network, or one router's NAT, may have of them; 0: Open vSwitch takes no limits",
+    "That one network, or one router's NAT, may have of them; 0: no limit, for Open vSwitch takes none, or it is the "
+    "kernel's conntrack, and less than half full",
 )
 CROWDED: Final = Metric(
     "netweft_agent_crowded",

@@ -58,6 +58,7 @@ def test_nothing_of_a_connection_that_was_reset_leaves_untranslated(lab: Lab, st
     """What is on its way then: docker/for-linux#540, containernetworking/plugins#816, openshift/origin#13680.  The same
     ports are soon used again: openzro/openzro#196, projectcalico/felix#1490."""
     one, (macs, far) = stage.one, way_of(lab, stage.one)
+    assert lab.ping(one, BEHIND), "the router has its gateway"
     for begin in (1000, 9_000_000):
         with lab.inside_namespace(outside(lab), "capture") as there, lab.inside(one, "capture") as here:
             lab.send_frames(one, frames.segment4(macs, far, (7001, 80), (begin, 0), frames.SYN))

@@ -95,6 +95,8 @@ FAULTS: list[tuple[Code, Facts]] = [
     (codes.CONNTRACK_FULL, ovs(most_tracked=262_144, tracked=250_000)),
     (codes.CONNTRACK_FULL, ovs(tracked=2**20)),
     (codes.CONNTRACK_STRICT, ovs(loose=False)),
+    (codes.CONNTRACK_UNLIMITED, ovs(limits_zones=False)),
+    (codes.DATAPATH_LACKS, ovs(lacking=("CT state NAT",))),
     (
         codes.BRIDGES_FILTERED,
         agent(ovs=replace(OVS, filters_bridges=True), links=dict(AGENT.links) | {"qbr0a0a0a0a-0a": Link(1500)}),
@@ -132,7 +134,7 @@ def test_a_healthy_host_lacks_nothing() -> None:
         agent(wanted=BY_ITSELF, ovs=replace(OVS, most_tracked=262_144)),
         ovs(most_tracked=None),
         ovs(filters_bridges=True),
-        agent(wanted=BY_ITSELF, ovs=replace(OVS, loose=False)),
+        agent(wanted=BY_ITSELF, ovs=replace(OVS, loose=False, limits_zones=False)),
         ovs(most_tracked=0, tracked=2**20),
         Facts(HOST),
         replace(HEALTHY, agent=None),

@@ -17,9 +17,11 @@ class BridgeDatapath:
     """compares_lengths: whether it tells packets longer than so many bytes from others; assumed until it is asked.
     writes_discovery: whether it can write all of an answer of neighbour discovery; until it is asked the userspace one
     is taken to be able to, as it is: else all routers were rendered a second time as soon as it was asked.
-    What is asked of one that cannot is done by vswitchd, for each packet, at a hundredth of the speed."""
+    What is asked of one that cannot is done by vswitchd, for each packet, at a hundredth of the speed.
+    problem: what it lacks of what our flows need, for the node's status; "" for nothing."""
 
     def __init__(self, run_dir: Path, bridge: str) -> None:
+        self.problem = ""
         self.compares_lengths = True
         self.writes_discovery = False
         self._run_dir = run_dir
@@ -40,3 +42,5 @@ class BridgeDatapath:
         self._asked = True
         self.compares_lengths = features.has(said, features.COMPARES_LENGTHS)
         self.writes_discovery = features.has(said, features.WRITES_DISCOVERY)
+        lacking = ", ".join(features.lacking(said))
+        self.problem = f"the datapath of {self._bridge} lacks {lacking}" if lacking else ""

@@ -1,7 +1,8 @@
 """Keeps each conntrack zone to what it may have, so that a flood through one network or router starves
 no other: the limits of zones that are given out at once, those of all when a bridge was connected, and now and then.
 
-Reading them takes some hundredth of vswitchd's time.
+Reading them takes some hundredth of vswitchd's time.  On the kernel's datapath, where zones have limits only while
+conntrack fills, vswitchd is not asked until it does.
 """
 
 import asyncio
@@ -15,10 +16,11 @@ import structlog
 
 from netweft.dataplane.host.datapath import kernel_may_track, kernel_tracks
 from netweft.dataplane.unixctl import zone_limits as tracker
-from netweft.dataplane.unixctl.client import CommandFailed, command
-from netweft.services.security.zone_limits import Owner, crowded, limit, wanting
+from netweft.dataplane.unixctl.client import CommandFailed, CommandRefused, command
+from netweft.services.security.zone_limits import Owner, crowded, limit, limit_in_kernel, wanting
 
 LOOK_SECONDS: Final = 2.0
+KERNEL_LOOK_SECONDS: Final = 0.25  # until the kernel is asked again how many it has: a flood fills a half in a second
 RESTS: Final = 100  # as long as a look took, until the next
 MOST_SECONDS: Final = 10.0  # until the next: on a busy host a look takes long, and little of it is vswitchd's time
 
@@ -29,7 +31,8 @@ class ZoneLimits:
     """setting: what a zone may have at most.  zones: all that are this node's, and whose.  changed: called when others
     are crowded.
 
-    most, tracked: connections in all zones, as of the last look.  limit: of each zone; 0: none could be set."""
+    most, tracked: connections in all zones, as of the last look.  limit: of each zone; 0: they have none.  refused: why
+    they can have none; "" if they can."""
 
     def __init__(
         self, run_dir: Path, setting: int, zones: Callable[[], Mapping[int, Owner]], changed: Callable[[], None]
@@ -37,10 +40,12 @@ class ZoneLimits:
         self.ask: Callable[..., Awaitable[str]] = partial(command, run_dir)
         self.most = self.tracked = self.limit = 0
         self.crowded: tuple[Owner, ...] = ()
+        self.refused = ""
         self._setting, self._zones, self._changed = setting, zones, changed
         self._new: set[int] = set()
         self._session = 0
         self._all = True
+        self._in_kernel = False
         self._took = 0.0
         self._awake = asyncio.Event()
 
@@ -48,7 +53,7 @@ class ZoneLimits:
         """given: zones that stand for something else than before.  session: of the bridge; vswitchd may be another."""
         self._new.update(given)
         if session != self._session:
-            self._session, self._all = session, True
+            self._session, self._all, self._in_kernel = session, True, False
         if self._new or self._all:
             self._awake.set()
 
@@ -56,14 +61,21 @@ class ZoneLimits:
         """Until cancelled."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(max(LOOK_SECONDS, min(RESTS * self._took, MOST_SECONDS))):
+                async with asyncio.timeout(self._pause()):
                     await self._awake.wait()
             self._all |= not self._awake.is_set()
             self._awake.clear()
             await self.look()
 
+    def _pause(self) -> float:
+        if self._in_kernel and not self.limit:
+            return KERNEL_LOOK_SECONDS
+        return max(LOOK_SECONDS, min(RESTS * self._took, MOST_SECONDS))
+
     async def look(self) -> None:
         new, self._new, all_, self._all = self._new, set(), self._all, False
+        if self._in_kernel and not self.limit and not self._fills():
+            return
         clock = asyncio.get_running_loop().time
         start = clock()
         try:
@@ -72,17 +84,37 @@ class ZoneLimits:
                 self._took = clock() - start
             else:
                 await self._set(dict.fromkeys(self._with_pieces(new), self.limit))
+            self.refused = ""
         except CommandFailed as problem:  # whoever keeps Open vSwitch in view says more; the next look finds the rest
-            log.debug("connections are not limited", problem=str(problem))
-            self.limit = 0
+            self._without(problem)
+
+    def _without(self, problem: CommandFailed) -> None:
+        log.debug("connections are not limited", problem=str(problem))
+        if isinstance(problem, CommandRefused):
+            if not self.refused:
+                log.warning("a flood of one network's connections can take all: none is limited", problem=str(problem))
+            self.refused = str(problem)
+        self.limit, self._in_kernel = 0, False  # the kernel may have some: it is seen to when it can be asked
+
+    def _fills(self) -> bool:
+        """Whether the kernel's conntrack does."""
+        self.most, self.tracked = kernel_may_track() or 0, kernel_tracks()
+        return bool(self._wanted())
+
+    def _wanted(self) -> int:
+        if self._in_kernel:
+            return limit_in_kernel(self.most, self.tracked, self._setting, standing=bool(self.limit))
+        return limit(self.most, self.tracked, self._setting)
 
     async def _look_at_all(self) -> None:
         self.most, self.tracked = await self._room()
-        wanted, zones = limit(self.most, self.tracked, self._setting), self._zones()
+        wanted, zones = self._wanted(), self._zones()
         there = [one for words in tracker.asked(zones) for one in tracker.zones(await self.ask(*words))]
         await self._set(wanting(there, wanted))
+        if self._in_kernel and bool(wanted) != bool(self.limit):
+            log.info("connections are limited" if wanted else "connections are not limited", limit=wanted)
         self.limit = wanted
-        found = tuple(crowded(there, zones))
+        found = tuple(crowded(there, zones)) if wanted else ()
         if found != self.crowded:
             log.warning("connections are refused", limit=wanted, crowded=[" ".join(one) for one in found])
             self.crowded = found
@@ -91,10 +123,11 @@ class ZoneLimits:
     async def _room(self) -> tuple[int, int]:
         try:
             return int(await self.ask(*tracker.MOST)), int(await self.ask(*tracker.TRACKED))
-        except CommandFailed:
+        except CommandRefused:
             most = kernel_may_track()
             if most is None:
                 raise
+            self._in_kernel = True
             return most, kernel_tracks()
 
     def _with_pieces(self, given: Iterable[int]) -> set[int]:

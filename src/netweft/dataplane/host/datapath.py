@@ -8,7 +8,7 @@ from pathlib import Path
 _NETLINK_GENERIC = 16
 _CONTROL_FAMILY, _GET_FAMILY, _FAMILY_NAME = 16, 3, 2
 _REQUEST, _ERROR = 1, 2
-_DATAPATH = b"ovs_datapath\0"
+_DATAPATH, _ZONE_LIMITS = "ovs_datapath", "ovs_ct_limit"
 _TRACKER = Path("/proc/sys/net/netfilter")
 _TRACKED = _TRACKER / "nf_conntrack_count"  # of the network namespace of who reads it
 _MOST_TRACKED = _TRACKER / "nf_conntrack_max"  # the same in all of them
@@ -18,7 +18,18 @@ _BRIDGES_CALL = Path("/proc/sys/net/bridge")
 
 def kernel_has_openvswitch() -> bool:
     """The kernel loads the module for this question if it has one that is not loaded (and we may)."""
-    attribute = struct.pack("=HH", 4 + len(_DATAPATH), _FAMILY_NAME) + _DATAPATH
+    return _has_family(_DATAPATH)
+
+
+def kernel_limits_zones() -> bool:
+    """Whether a conntrack zone can have a limit there: not where Linux was built without NETFILTER_CONNCOUNT."""
+    return _has_family(_ZONE_LIMITS)
+
+
+def _has_family(name: str) -> bool:
+    """Of generic netlink."""
+    text = f"{name}\0".encode()
+    attribute = struct.pack("=HH", 4 + len(text), _FAMILY_NAME) + text
     attribute += bytes(-len(attribute) % 4)
     body = struct.pack("=BBH", _GET_FAMILY, 1, 0) + attribute
     message = struct.pack("=IHHII", 16 + len(body), _CONTROL_FAMILY, _REQUEST, 1, 0) + body

@@ -15,8 +15,12 @@ class CommandFailed(Exception):
     """The daemon does not answer, or says no."""
 
 
+class CommandRefused(CommandFailed):
+    """It says no."""
+
+
 async def command(run_dir: Path, *words: str, daemon: str = "ovs-vswitchd") -> str:
-    """Its answer.  Raises CommandFailed."""
+    """Its answer.  Raises CommandFailed, CommandRefused."""
     request = {"id": 0, "method": words[0], "params": words[1:]}
     try:
         async with asyncio.timeout(COMMAND_SECONDS):
@@ -24,11 +28,14 @@ async def command(run_dir: Path, *words: str, daemon: str = "ovs-vswitchd") -> s
             reader, writer = await asyncio.open_unix_connection(str(run_dir / f"{daemon}.{pid}.ctl"))
             try:
                 writer.write(json.dumps(request).encode())
-                return _result(await _answer(reader))
+                answer = await _answer(reader)
             finally:
                 writer.close()
     except (OSError, ValueError) as error:  # a timeout is an OSError
         raise CommandFailed(f"{daemon}: {words[0]}: {str(error) or 'no answer'}") from None
+    if not isinstance(answer, dict) or answer.get("error") is not None:
+        raise CommandRefused(f"{daemon}: {words[0]}: {answer}")
+    return str(answer.get("result") or "")
 
 
 async def _answer(reader: asyncio.StreamReader) -> object:
@@ -40,9 +47,3 @@ async def _answer(reader: asyncio.StreamReader) -> object:
             with suppress(ValueError):
                 return json.loads(text)
     raise ValueError("it closed the connection")
-
-
-def _result(answer: object) -> str:
-    if not isinstance(answer, dict) or answer.get("error") is not None:
-        raise ValueError(f"{answer}")
-    return str(answer.get("result") or "")

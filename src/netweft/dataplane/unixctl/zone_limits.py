@@ -1,7 +1,8 @@
 """How many connections conntrack may have, and each of its zones (`dpctl/ct-...`).  Commands and what they say.
 
 A zone's connections are counted from the moment that it has a limit.  All that have none share the count of `default`:
-that is of no use.  ovs-vswitchd forgets limits when it ends, the kernel does not.
+that is of no use.  ovs-vswitchd forgets limits when it ends, the kernel does not.  It counts what it refuses, too,
+until it finds that they are not there.
 """
 
 import re
@@ -30,9 +31,11 @@ def asked(zones: Iterable[int]) -> Iterator[tuple[str, ...]]:
 
 
 def setting(limits: Mapping[int, int]) -> Iterator[tuple[str, ...]]:
-    """Commands.  limits: by zone."""
-    for part in _parts(sorted(limits)):
+    """Commands.  limits: by zone; 0 for none."""
+    for part in _parts(sorted(zone for zone, limit in limits.items() if limit)):
         yield "dpctl/ct-set-limits", *(f"zone={zone},limit={limits[zone]}" for zone in part)
+    for part in _parts(sorted(zone for zone, limit in limits.items() if not limit)):
+        yield "dpctl/ct-del-limits", f"zone={','.join(map(str, part))}"
 
 
 def zones(said: str) -> Iterator[Zone]:

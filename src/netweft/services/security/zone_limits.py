@@ -4,6 +4,10 @@ A flood of new connections stays in its zones: those of the networks and routers
 many as `conntrack_zone_limit` says, but an eighth of all at most, and no more than there is room for.  So that, however
 many zones are flooded, one more can have as many as the largest of them has (the threshold of shared buffers: Choudhury
 and Hahne, Dynamic Queue Length Thresholds for Shared-Memory Packet Switches, 1998).
+
+In the kernel's datapath a limit costs what ovs-vswitchd's own does not: Linux walks through all connections of a zone
+that has one for each new connection of it (nf_conncount.c).  There zones have limits while conntrack fills, and no
+large ones.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +19,8 @@ from netweft.services.metadata import ends
 
 LEAST: Final = 100
 SHARE: Final = 8  # a flood fills several zones before it is looked again
+WALKED: Final = 16_384  # a zone of the kernel's may have no more, while it has a limit
+FILLS, EASED = 2, 4  # these parts of conntrack: from the one on zones of the kernel's have limits, below the other none
 APART: Final = 10  # a limit that is within a tenth of what it should be stays
 NODE: Final = ("node", "")  # whose the zone of the metadata service is
 
@@ -24,6 +30,13 @@ Owner = tuple[str, str]  # kind and id of what the zone's connections go through
 def limit(most: int, tracked: int, setting: int) -> int:
     """Of each zone.  most, tracked: connections, of all zones."""
     return max(LEAST, min(setting, most // SHARE, most - tracked))
+
+
+def limit_in_kernel(most: int, tracked: int, setting: int, *, standing: bool) -> int:
+    """Likewise; 0 for none.  most: 0 for any number, as of Linux.  standing: whether zones have limits now."""
+    if not most or tracked * (EASED if standing else FILLS) < most:
+        return 0
+    return limit(most, tracked, min(setting, WALKED))
 
 
 def zones_of(networks: Mapping[str, int], routers: Mapping[int, str]) -> dict[int, Owner]:
@@ -37,7 +50,7 @@ def zones_of(networks: Mapping[str, int], routers: Mapping[int, str]) -> dict[in
 
 
 def wanting(there: Iterable[Zone], wanted: int) -> dict[int, int]:
-    """The limits to be set, by zone."""
+    """The limits to be set, by zone; 0 for those to be taken away."""
     return {zone.number: wanted for zone in there if abs(zone.limit - wanted) * APART > wanted}
 
 

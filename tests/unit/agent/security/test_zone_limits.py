@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from netweft.agent.security import zone_limits
 from netweft.agent.security.zone_limits import ZoneLimits
-from netweft.dataplane.unixctl.client import CommandFailed
+from netweft.dataplane.unixctl.client import CommandFailed, CommandRefused
 from netweft.services.fields import BALANCED_ZONE, PIECES_ZONE
 from netweft.services.metadata.ends import ZONE as METADATA
 from netweft.services.security.zone_limits import zones_of
@@ -37,6 +38,10 @@ class Tracker:
                 for word in words:
                     zone, at_most = word.removeprefix("zone=").split(",limit=")
                     self.limits[int(zone)] = int(at_most)
+                return ""
+            case "dpctl/ct-del-limits":
+                for zone in words[0].removeprefix("zone=").split(","):
+                    self.limits.pop(int(zone), None)
                 return ""
         wanted = map(int, words[0].removeprefix("zone=").split(","))
         lines = (f"zone={one},limit={self.limits.get(one, 0)},count={self.tracked.get(one, 0)}" for one in wanted)
@@ -148,20 +153,80 @@ async def test_what_was_refused_is_tried_again(stage: Stage) -> None:
     assert stage.tracker.limits == dict.fromkeys((*ALL, 8, 8 | BALANCED_ZONE), SETTING)
 
 
-async def test_the_kernels_datapath_is_asked_of_the_kernel(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    ask = stage.tracker.ask
+class Kernel:
+    """Its conntrack, on whose datapath vswitchd is not asked for it."""
 
-    async def refused(verb: str, *words: str) -> str:
-        if verb in ("dpctl/ct-get-maxconns", "dpctl/ct-get-nconns"):
-            raise CommandFailed("Operation not supported")
-        return await ask(verb, *words)
+    def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.most: int | None = 400_000
+        self.tracked = 0
+        self.limits = True
+        self._ask = stage.tracker.ask
+        stage.side.ask = self._refused
+        monkeypatch.setattr(zone_limits, "kernel_may_track", lambda: self.most)
+        monkeypatch.setattr(zone_limits, "kernel_tracks", lambda: self.tracked)
 
-    stage.side.ask = refused
-    monkeypatch.setattr(zone_limits, "kernel_may_track", lambda: 4000)
-    monkeypatch.setattr(zone_limits, "kernel_tracks", lambda: 3700)
+    async def _refused(self, verb: str, *words: str) -> str:
+        if not self.limits or verb in ("dpctl/ct-get-maxconns", "dpctl/ct-get-nconns"):
+            raise CommandRefused("Operation not supported")
+        return await self._ask(verb, *words)
+
+
+@pytest.fixture
+def kernel(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    return Kernel(stage, monkeypatch)
+
+
+async def test_zones_of_the_kernel_have_limits_while_its_conntrack_fills(stage: Stage, kernel: Kernel) -> None:
+    """A limit there makes each new connection dearer the more there are."""
+    stage.tracker.limits[7] = 99  # a former agent's
+    looks = ((0, 0), (199_999, 0), (200_000, SETTING), (150_000, SETTING), (99_999, 0), (150_000, 0))
+    for session, (tracked, limit) in enumerate(looks, 1):
+        kernel.tracked = tracked
+        stage.side.see((), session)
+        await stage.side.look()
+        assert (stage.side.limit, stage.side.tracked) == (limit, tracked)
+        assert stage.tracker.limits == (dict.fromkeys(ALL, limit) if limit else {})
+
+
+async def test_while_there_is_room_vswitchd_is_not_asked(stage: Stage, kernel: Kernel) -> None:
     await stage.side.look()
-    assert stage.tracker.limits == dict.fromkeys(ALL, 300)
-    monkeypatch.setattr(zone_limits, "kernel_may_track", lambda: None)
+    stage.tracker.asked.clear()
+    stage.networks["red"] = 8
+    stage.side.see({8}, 0)
+    await stage.side.look()
+    assert stage.tracker.asked == []
+    stage.side.see((), 1)  # it may be on another datapath
+    await stage.side.look()
+    assert "dpctl/ct-get-limits" in stage.tracker.asked
+
+
+async def test_limits_of_the_kernel_are_taken_away_when_vswitchd_can_be_asked_again(
+    stage: Stage, kernel: Kernel
+) -> None:
+    kernel.tracked = 300_000
+    await stage.side.look()
+    most, stage.tracker.most = stage.tracker.most, None
     stage.side.see((), 1)
     await stage.side.look()
-    assert stage.side.limit == 0
+    kernel.tracked, stage.tracker.most = 0, most
+    await stage.side.look()
+    assert stage.tracker.limits == {}
+
+
+@pytest.mark.parametrize("most", [0, None])
+async def test_a_kernel_that_tracks_any_number_or_none(stage: Stage, kernel: Kernel, most: int | None) -> None:
+    kernel.most, kernel.tracked = most, 1_000_000
+    await stage.side.look()
+    assert (stage.side.limit, stage.tracker.limits) == (0, {})
+
+
+async def test_a_kernel_without_limits_is_told_of_once(stage: Stage, kernel: Kernel) -> None:
+    kernel.limits, kernel.tracked = False, 300_000
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            await stage.side.look()
+    assert [one["log_level"] for one in logs].count("warning") == 1
+    assert (stage.side.limit, stage.side.tracked) == (0, 300_000)
+    kernel.limits = True
+    await stage.side.look()
+    assert stage.tracker.limits == dict.fromkeys(ALL, SETTING)
