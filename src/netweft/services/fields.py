@@ -243,6 +243,7 @@ class RouterLimit(IntEnum):
     BFD = 9  # of its next hops
     PIECES = 10  # from and to forwarded ports, of connections that conntrack does not know; from inside, too
     LOGGED = 11  # of all firewalls; the zone is nobody's
+    REJECTED = 12  # by routers' firewalls between two routers, or of hosts on a wire
 
 
 def router_meter_number(zone: int, limit: RouterLimit) -> int:
@@ -327,6 +328,7 @@ class Reason(IntEnum):
     PORT_REFUSED = 135
     PORT_GROUPS_ACCEPTED = 136
     PORT_GROUPS_REFUSED = 137
+    NETWORK_REJECTED = 138
 
     @property
     def kind(self) -> str:

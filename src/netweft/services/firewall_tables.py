@@ -48,8 +48,9 @@ FIREWALLS: Final = (
     ),
     Table(
         "rejected",
-        "what a firewall refuses by name: the agent says so to its sender, of each port so much",
-        match=fields(IN_PORT, OUT_PORT, TRIAL),
+        "what a firewall refuses by name: the agent says so to its sender, of each port so much, and of what no port "
+        "is asked about, of each network",
+        match=fields(LOCAL_VLAN, IN_PORT, OUT_PORT, TRIAL),
         agent=True,
     ),
     Table(

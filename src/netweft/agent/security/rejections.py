@@ -12,7 +12,7 @@ from netweft.services.values import Asked, LocalPort
 
 class Rejections:
     asked = Asked.REJECTION
-    reasons = frozenset({Reason.PORT_REJECTED})
+    reasons = frozenset({Reason.PORT_REJECTED, Reason.NETWORK_REJECTED})
 
     def __init__(self, desired: Desired) -> None:
         self._desired = desired

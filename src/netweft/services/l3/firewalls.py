@@ -14,17 +14,23 @@ there, whichever nodes route, translate or have the gateway.  Docs: decision 060
 from collections.abc import Iterator
 from typing import Final
 
-from netweft.dataplane.openflow.flow import Action, Ct, CtClear, Move, SetField
+from netweft.dataplane.openflow.flow import Action, Controller, Ct, CtClear, Meter, Move, SetField
+from netweft.dataplane.openflow.meters import DropMeter
 from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import (
+    AGENT,
     ANSWER,
     ASKED,
     LOCAL_VLAN,
+    OUT_PORT,
     PERMIT,
     PERMITTED,
+    REJECTED,
     TRIAL,
     Reason,
+    RouterLimit,
     cookie,
+    router_meter_number,
 )
 from netweft.services.l3.routing.routes import DST, ETH
 from netweft.services.l3.values import Interface, LocalRouter
@@ -34,10 +40,11 @@ from netweft.services.security.conntrack import IS_ANSWER, IS_KNOWN, IS_RELATED
 from netweft.services.security.firewall_logs import logged
 from netweft.services.security.firewall_policies import REFUSE, asked
 from netweft.services.service import Service, Wanted
-from netweft.services.values import HostFacts, LocalNetwork, Uplinks
+from netweft.services.values import Flood, HostFacts, LocalNetwork, Uplinks
 
 OUT, INTO, VERDICT = INT["router_egress"], INT["router_ingress"], INT["into_network"]
-ITSELF, BY, OTHERS = 20, 10, 5
+ITSELF, BY = 20, 10
+REJECTIONS: Final = 100  # a second, of a network
 
 
 def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
@@ -93,8 +100,21 @@ def handed_on(network: LocalNetwork, to: int, *more: Action) -> tuple[Action, ..
     return (permitted, INTO.resubmit, SetField("eth_dst", to), *more, OUT.resubmit, VERDICT.goto)
 
 
+def network(_: Uplinks, here: LocalNetwork, __: Flood) -> Iterator[Wanted]:
+    """What is rejected of what no port with a firewall sends or gets."""
+    if not here.firewalled:
+        return
+    number = router_meter_number(here.vlan, RouterLimit.REJECTED)
+    if here.can_limit:
+        yield DropMeter(id=number, unit="pktps", rate=REJECTIONS, burst=REJECTIONS)
+    up = (*((Meter(number),) if here.can_limit else ()), Controller(AGENT))
+    in_it: dict[str, Value] = {LOCAL_VLAN: here.vlan, OUT_PORT: 0}
+    yield INT["rejected"].flow(5, cookie(Reason.NETWORK_REJECTED, here.network.id), in_it, *up)
+
+
 def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
-    """What is known of a packet where it started is not known any more in the next network: an answer is marked."""
+    """What is known of a packet where it started is not known any more in the next network: an answer is marked.
+    What is rejected of a known connection ends silently: its answers are stopped, the firewall's with them."""
     if not uplinks.transit:
         return
     owner, cleared, permitted = cookie(Reason.PIPELINE), SetField(PERMITTED, 0), {PERMITTED: PERMIT}
@@ -105,6 +125,8 @@ def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
     for eth_type in ETH.values():
         yield VERDICT.flow(10, owner, {"eth_type": eth_type, "ct_state": IS_KNOWN}, *_MARKED)
     yield INT["from_the_wire"].flow(10, owner, permitted, cleared, INT["leaves_network"].goto)
+    for table in (VERDICT, INT["from_the_wire"]):
+        yield table.flow(5, owner, {PERMITTED: REJECTED}, cleared, INT["rejected"].goto)
 
 
 _MARKED: Final = (  # in the network where it started
@@ -113,4 +135,4 @@ _MARKED: Final = (  # in the network where it started
     Ct(zone=LOCAL_VLAN, commit=True, exec=(SetField("ct_mark", ASKED, ASKED),)),
 )
 
-ROUTER_FIREWALLS = Service("routers' firewalls", host=host, router=router)
+ROUTER_FIREWALLS = Service("routers' firewalls", host=host, network=network, router=router)

@@ -44,7 +44,7 @@ ROUTING = (
         "what comes to a router from hosts on a wire, whom nothing else guards: if its firewall lets it through",
         match=fields(PERMITTED),
         set=fields(PERMITTED),
-        next=("leaves_network",),
+        next=("leaves_network", "rejected"),
     ),
     Table(
         "leaves_network",
@@ -178,6 +178,7 @@ ROUTING = (
         "asks them later on",
         match=fields(PERMITTED, TRIAL, "eth_type", "ct_state"),
         set=fields(PERMITTED, TRIAL, LOCAL_VLAN),
+        next=("rejected",),
         again=("to_router",),
     ),
 )

@@ -66,9 +66,9 @@ def _reset(ends: tuple[IpAddress, IpAddress], header: bytes, length: int) -> byt
 def back(frame: bytes, here: LocalPort | None, vlan: int, router: int | None) -> Packet:
     """here: the port that it was rejected from.  vlan: of the network that it was rejected in.  router: the one that
     it came from there, by its number."""
-    if here is not None and here.network.vlan == vlan:
-        return to_port(here.number, frame)
     if router is not None:
         in_it = (SetField(ROUTER, router), SetField(LOCAL_VLAN, vlan))
         return Packet(frame, (*in_it, INT["routing"].resubmit))
+    if here is not None and here.network.vlan == vlan:
+        return to_port(here.number, frame)
     return Packet(frame, (SetField(LOCAL_VLAN, vlan), INT["switching"].resubmit))

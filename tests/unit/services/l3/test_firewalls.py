@@ -11,10 +11,11 @@ from netweft.dataplane.openflow.flow import SetField
 from netweft.dataplane.unixctl.conntrack import Connection
 from netweft.model import HostRoute, Port, RouterPort
 from netweft.services.addresses import mac
-from netweft.services.fields import CROWD, FLOODED, ONE_OF_MANY
+from netweft.services.fields import CROWD, FLOODED, LOCAL_VLAN, ONE_OF_MANY
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT
 from netweft.services.security.ends import Ends
+from netweft.services.security.rejections import back
 from netweft.services.security.trials import concern, trials
 from netweft.testing import packets
 from netweft.testing.region import Region, gateway, interface, network, port, router, subnet
@@ -88,6 +89,58 @@ def test_a_host_that_nobody_knows_is_asked_about_on_the_node_that_routes() -> No
         assert bool([one for one in heard if one["eth_dst"] == 0x77]) == passes
 
 
+REJECT = rule(60, "reject")
+
+
+def said(region: Region, name: str) -> list[str]:
+    """Who gets what the node's agent says about what was handed up to it, once."""
+    node = region.nodes[name]
+    bridge = node.bridges["int"]
+    (packet,) = bridge.punted
+    bridge.punted.clear()
+    assert packet["tcp_dst"] == 81
+    vlan, sender = packet[LOCAL_VLAN], packet["eth_src"]
+    on_it = node.rendering.routers.on(node.rendering.vlans.network_at(vlan))
+    by = next((one.number for one, its in on_it if sender in its.macs(name)), None)
+    turned = {f"{end}{other}": packet[f"{end}{mine}"] for end, mine, other in TURNED}
+    reset = {"eth_type": 0x0800, "ip_proto": 6, "ip_ttl": 64, **turned}
+    return region.ids_of(list(bridge.packet_out(reset, back(b"", None, vlan, by).actions)))
+
+
+TURNED = [(end, *ways) for end in ("eth_", "ipv4_", "tcp_") for ways in (("src", "dst"), ("dst", "src"))]
+
+
+@pytest.mark.parametrize(("guarded", "direction"), [(FIRST, "ingress"), (SECOND, "egress")])
+def test_what_is_rejected_between_two_routers_is_said_to_who_sent_it(guarded: RouterPort, direction: str) -> None:
+    region = chain(guarded)
+    named = policy(7, WEB, REJECT)
+    region.create(named, REJECT, group(named, None) if direction == "ingress" else group(None, named))
+    region.settle()
+    assert not asks(region, 1000, 81)
+    assert said(region, "hv1") == [B.id]
+    assert asks(region, 1000, 80) and answers(region, 80, 1000)
+    region.create(policy(7, REJECT))
+    region.settle()
+    assert not asks(region, 1000, 80)
+    assert not answers(region, 80, 1000), "what was known has ended"
+
+
+def test_what_is_rejected_for_a_host_that_nobody_knows_is_said() -> None:
+    region = chain(FIRST)
+    named = policy(7, WEB, REJECT)
+    unknown = replace(TO_RED, router_id=ONE.id, fixed_ips=TO_RED.fixed_ips, firewall_group_id=GROUP)
+    region.create(replace(RED, segments=(network(3, "vlan").segments[0],)), replace(ONE, routes=()), unknown)
+    region.create(named, REJECT, group(named, OPEN))
+    region.settle()
+    region.nodes["hv1"].rendering.learn(RED.id, "10.0.3.77", "00:00:00:00:00:77")
+    region.settle()
+    heard = region.wires["physnet1"].heard
+    heard.clear()
+    region.send(B, sent(B, "10.0.3.77", TO_BLUE.mac_address, 5, 81))
+    assert not [one for one in heard if one["eth_dst"] == 0x77]
+    assert said(region, "hv1") == [B.id]
+
+
 def test_hosts_on_a_wire_pass_the_firewall_of_the_router_that_they_use() -> None:
     region = chain(FIRST)
     wired = replace(RED, segments=(network(3, "vlan").segments[0],))
@@ -101,6 +154,14 @@ def test_hosts_on_a_wire_pass_the_firewall_of_the_router_that_they_use() -> None
         tag = wired.segments[0].segmentation_id or 0
         found = region.wires["physnet1"].carry(None, {**packet, "vlan_vid": 0x1000 | tag})
         assert bool(region.ids_of(list(found))) == passes
+    region.create(REJECT, policy(2, WEB, REJECT))
+    region.settle()
+    rejected = {**sent(stranger, "10.0.1.10", TO_BLUE.mac_address, 5, 81), "eth_dst": own, "vlan_vid": 0x1000 | tag}
+    assert not list(region.wires["physnet1"].carry(None, rejected))
+    heard = region.wires["physnet1"].heard
+    heard.clear()
+    assert said(region, "hv1") == []
+    assert [one["eth_dst"] for one in heard] == [mac(stranger.mac_address)], "back to the wire"
     ours = {"eth_src": wire_mac("hv2", TO_RED.id)}
     packet = {**sent(port(78, RED, "10.0.3.78"), "10.0.1.10", TO_BLUE.mac_address, 6, 81), "eth_dst": own, **ours}
     found = region.wires["physnet1"].carry(
