@@ -24,7 +24,7 @@ from netweft.services.l2.bridges import overlay_port, physical_link, tunnel_link
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.values import BY_OVS
 from netweft.testing.classifier import Flows, Packet
-from netweft.testing.conntrack import Connection, Key, Tracker
+from netweft.testing.conntrack import Connection, Conntrack, Key
 from netweft.testing.region import MAPPINGS
 from netweft.testing.switch import Bridge, Delivery, Overlay, Wire
 
@@ -72,7 +72,7 @@ class SteppedWorld(AgentWorld):
         self._waiting: dict[str, asyncio.Future[None]] = {}
         super().__init__(folder)
         self.settings = replace(self.settings, local_vlans=local_vlans)
-        self.trackers = {role: Tracker() for role in self.switches}
+        self.conntracks = {role: Conntrack() for role in self.switches}
         self.cached: list[Tables] = []  # tables of which something may be in the cache
         self._looked: Looked = None, {}
         for switch in self.switches.values():
@@ -86,17 +86,17 @@ class SteppedWorld(AgentWorld):
         await self._waiting[what]
 
     def _flushed(self, zone: int) -> None:
-        connections = self.trackers[INT.role].connections
+        connections = self.conntracks[INT.role].connections
         for key in [key for key in connections if key[0] == zone]:
             del connections[key]
 
     def _ended(self, which: Connections) -> None:
-        connections = self.trackers[INT.role].connections
+        connections = self.conntracks[INT.role].connections
         for key in [key for key in connections if key[0] == which.zone and _is_of(which, key)]:
             del connections[key]
 
     async def listing(self, *words: str) -> str:
-        return "\n".join(map(_listed, self.trackers[INT.role].connections))
+        return "\n".join(map(_listed, self.conntracks[INT.role].connections))
 
     async def run(
         self, situation: Situation, on_disk: NodeView | None = None, *, new: bool = False, load: bool = False
@@ -157,15 +157,15 @@ class SteppedWorld(AgentWorld):
         return dict(found)
 
     def _through(self, tables: Tables, probes: Iterable[Probe]) -> Mapping[str, Outcome]:
-        node = Node(tables, self.trackers, self.ovs.ofport)
+        node = Node(tables, self.conntracks, self.ovs.ofport)
         there = filter(self.is_there, probes)
         return {probe.name: self._named(node.outcome(probe, self._ofport(probe))) for probe in there}
 
     def _beside(self) -> object:
         """All but the tables that says what passes: ports and connections."""
         connections = [
-            {key: (one.mark, one.label, one.nat) for key, one in tracker.connections.items()}
-            for tracker in self.trackers.values()
+            {key: (one.mark, one.label, one.nat) for key, one in conntrack.connections.items()}
+            for conntrack in self.conntracks.values()
         ]
         return dict(self.ovs.plugged), [*self.ovs.rows], connections
 
@@ -189,7 +189,7 @@ class SteppedWorld(AgentWorld):
 
     def send(self, probe: Probe) -> None:
         """For real: connections are remembered."""
-        node = Node(self.tables(), self.trackers, self.ovs.ofport)
+        node = Node(self.tables(), self.conntracks, self.ovs.ofport)
         node.deliver(probe, self._ofport(probe))
 
 
@@ -239,8 +239,8 @@ class _Cached(FakeSwitch):
 class Node:
     """Bridges with these flows, joined as the agent has them; what leaves the node is what comes out."""
 
-    def __init__(self, tables: Tables, trackers: dict[str, Tracker], ofport: Callable[[str], int | None]) -> None:
-        self.bridges = {role: Bridge(role, flows, tracker=trackers[role]) for role, flows in tables.items()}
+    def __init__(self, tables: Tables, conntracks: dict[str, Conntrack], ofport: Callable[[str], int | None]) -> None:
+        self.bridges = {role: Bridge(role, flows, conntrack=conntracks[role]) for role, flows in tables.items()}
         names = {TUN.role: tunnel_link("patch")}
         names |= {physical_role(name): physical_link("patch", bridge) for name, bridge in MAPPINGS.items()}
         for role, (near, far) in names.items():
@@ -257,11 +257,11 @@ class Node:
     def outcome(self, probe: Probe, ofport: int) -> Outcome:
         """Connections stay as they are."""
         bridge = self.bridges[INT.role]  # the only one that has any
-        before, bridge.tracker = bridge.tracker, Tracker(copy_of(bridge.tracker.connections))
+        before, bridge.conntrack = bridge.conntrack, Conntrack(copy_of(bridge.conntrack.connections))
         try:
             return frozenset(self.deliver(probe, ofport))
         finally:
-            bridge.tracker = before
+            bridge.conntrack = before
 
     def deliver(self, probe: Probe, ofport: int) -> list[tuple[str, int, int, str]]:
         got = self.bridges[probe.role].receive(probe.packet, ofport)

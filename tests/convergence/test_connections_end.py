@@ -77,7 +77,7 @@ class Story:
             file.unlink()
         world = SteppedWorld(self.folder, "1:9")
         await world.run(self.before, new=True)
-        zone, connections = world.desired.vlans[A.id], world.trackers[INT.role].connections
+        zone, connections = world.desired.vlans[A.id], world.conntracks[INT.role].connections
         for src, dst in ALL:
             there, back = (PROTO_UDP, int(IPv4Address(src)), 1000), (PROTO_UDP, int(IPv4Address(dst)), 2000)
             connections[zone, ETH_IPV4, there, back] = Connection()
@@ -104,7 +104,7 @@ class Story:
 
 
 def tracked(world: SteppedWorld) -> Ways:
-    keys = world.trackers[INT.role].connections
+    keys = world.conntracks[INT.role].connections
     return {(str(IPv4Address(src)), str(IPv4Address(dst))) for _, _, (_, src, _), (_, dst, _) in keys}
 
 

@@ -1,4 +1,4 @@
-"""ICMP errors about translated packets: what the connection tracker makes of them."""
+"""ICMP errors about translated packets: what conntrack makes of them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple

@@ -133,7 +133,7 @@ PROBES = (
         "A register is set, and `ct` gives it on: is it whole, does the register hold, and does it go up to the agent, "
         "however long it is? What went up is cut and sent again by packet-outs: is each piece turned round?",
         "What conntrack has put together, and is for a router itself, is cut again by the agent "
-        "([0542](decisions/0542-the-agent-cuts-pings-that-a-tracker-put-together.md)); a packet-in may be longer than "
+        "([0542](decisions/0542-the-agent-cuts-pings-that-conntrack-put-together.md)); a packet-in may be longer than "
         "its header says ([0541](decisions/0541-a-packet-in-may-be-longer-than-it-says.md)).",
         in_pieces,
     ),

@@ -1,4 +1,4 @@
-"""The connection tracker's helper for FTP, where the source is translated: what is said in the control connection, and
+"""Conntrack's helper for FTP, where the source is translated: what is said in the control connection, and
 who may call back."""
 
 from typing import Final

@@ -28,7 +28,7 @@ GROUPS: Final = (
 
 
 def chain(length: int, last: str, match: str = f"in_port={IN},ip") -> list[str]:
-    """Through the connection tracker as often, and then this."""
+    """Through conntrack as often, and then this."""
     steps = [match, *(f"table={number},ip" for number in range(1, length + 1))]
     goes_on = [f"ct(zone={number},table={number})" for number in range(1, length + 1)]
     return [f"{step},actions={what}" for step, what in zip(steps, [*goes_on, last], strict=True)]

@@ -1,4 +1,4 @@
-"""SCTP in the connection tracker: whether it knows ports, which is needed to tell two associations apart."""
+"""SCTP in conntrack: whether it knows ports, which is needed to tell two associations apart."""
 
 from typing import Final
 
@@ -56,8 +56,8 @@ PROBES = (
         "SCTP through NAT",
         "Does conntrack know SCTP's ports: to translate one, and to tell two hosts' associations with one host "
         "outside apart?",
-        "Ports that are forwarded in order need no tracker. Where all ports lead to one, SCTP ends where the port has "
-        "not become that one ([0444](decisions/0444-sctp-where-the-tracker-knows-no-ports.md)).",
+        "Ports that are forwarded in order need no NAT of conntrack. Where all ports lead to one, SCTP ends where the "
+        "port has not become that one ([0444](decisions/0444-sctp-where-conntrack-knows-no-ports.md)).",
         ports,
     ),
 )

@@ -1,4 +1,4 @@
-"""What else the connection tracker does: ICMP's identifiers, connections whose beginning it missed, fragments."""
+"""What else conntrack does: ICMP's identifiers, connections whose beginning it missed, fragments."""
 
 import contextlib
 import itertools

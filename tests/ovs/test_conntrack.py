@@ -1,4 +1,4 @@
-"""What is asked to be forgotten is forgotten by a real connection tracker, and nothing else; each protocol."""
+"""What is asked to be forgotten is forgotten by a real conntrack, and nothing else; each protocol."""
 
 from collections.abc import AsyncIterator
 
@@ -34,7 +34,7 @@ HERE = Port(
 
 
 @pytest.fixture
-async def tracker(switch: OpenFlowConnection) -> AsyncIterator[OpenFlowConnection]:
+async def conntrack(switch: OpenFlowConnection) -> AsyncIterator[OpenFlowConnection]:
     """Each of the three has asked each other, in all protocols."""
     for zone in (ZONE, OTHER_ZONE):
         for source, target in ((A, B), (B, A), (B, C), (C, B)):
@@ -54,7 +54,7 @@ def there(ovs: Sandbox, *words: str) -> list[Connection]:
     return list(connections(ovs.appctl(LISTING, *words)))
 
 
-async def test_all_are_listed(ovs: Sandbox, tracker: OpenFlowConnection) -> None:
+async def test_all_are_listed(ovs: Sandbox, conntrack: OpenFlowConnection) -> None:
     found = there(ovs, f"zone={ZONE}")
     assert len(found) == 2 * (3 * 4 + 2 * 2), "what has no ports here, SCTP and GRE, is asked and answers at once"
     assert {one.protocol for one in found} == {1, TCP, UDP, GRE, 58, SCTP}
@@ -76,27 +76,27 @@ async def end(ovs: Sandbox, switch: OpenFlowConnection, *ends: Ended) -> list[Co
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "fd00::1"])
-async def test_those_of_an_address(ovs: Sandbox, tracker: OpenFlowConnection, address: str) -> None:
+async def test_those_of_an_address(ovs: Sandbox, conntrack: OpenFlowConnection, address: str) -> None:
     before = there(ovs)
-    left = await end(ovs, tracker, Ended("n", address))
+    left = await end(ovs, conntrack, Ended("n", address))
     assert left == [one for one in before if one.zone != ZONE or address not in (one.src, one.dst)]
 
 
-async def test_those_of_a_range_but_for_what_others_hold(ovs: Sandbox, tracker: OpenFlowConnection) -> None:
+async def test_those_of_a_range_but_for_what_others_hold(ovs: Sandbox, conntrack: OpenFlowConnection) -> None:
     before = there(ovs)
-    left = await end(ovs, tracker, Ended("n", "10.0.0.0/24", frozenset({"10.0.0.2", "10.0.0.3"})))
+    left = await end(ovs, conntrack, Ended("n", "10.0.0.0/24", frozenset({"10.0.0.2", "10.0.0.3"})))
     assert left == [one for one in before if one.zone != ZONE or "10.0.0.1" not in (one.src, one.dst)]
 
 
-async def test_those_in_which_nobody_here_has_a_part(ovs: Sandbox, tracker: OpenFlowConnection) -> None:
+async def test_those_in_which_nobody_here_has_a_part(ovs: Sandbox, conntrack: OpenFlowConnection) -> None:
     before = there(ovs)
-    left = await end(ovs, tracker, Ended("n"))
+    left = await end(ovs, conntrack, Ended("n"))
     assert left == [one for one in before if one.zone != ZONE or one.src.endswith("3") or one.dst.endswith("3")]
 
 
-async def test_what_is_not_there_is_no_error(ovs: Sandbox, tracker: OpenFlowConnection) -> None:
+async def test_what_is_not_there_is_no_error(ovs: Sandbox, conntrack: OpenFlowConnection) -> None:
     before = there(ovs)
     for protocol in (TCP, UDP, SCTP):
         gone = Connection(zone=ZONE, src="10.0.0.99", dst="10.0.0.1", protocol=protocol, sport=1, dport=2)
-        await tracker.end_connections(filter(None, [by_tuple(gone)]))
+        await conntrack.end_connections(filter(None, [by_tuple(gone)]))
     assert there(ovs) == before

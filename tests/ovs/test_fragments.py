@@ -52,7 +52,7 @@ async def test_who_takes_packets_shows_first_fragments_and_says_when_they_are_no
     assert "nx-match" in await asyncio.to_thread(ovs.ofctl, "get-frags", bridge)
 
 
-def test_what_is_asked_for_is_the_most_that_the_tracker_takes(own_ovs: Sandbox) -> None:
+def test_what_is_asked_for_is_the_most_that_conntrack_takes(own_ovs: Sandbox) -> None:
     def most(number: int) -> str:
         own_ovs.appctl("dpctl/ipf-set-max-nfrags", f"{number}")
         (found,) = re.findall(r"max num frags \(v4/v6\): (\d+)", own_ovs.appctl("dpctl/ipf-get-status"))
@@ -73,7 +73,7 @@ def test_what_is_asked_for_is_the_most_that_the_tracker_takes(own_ovs: Sandbox) 
 def test_fragments_whose_rest_never_comes_come_out_nowhere(
     own_ovs: Sandbox, free: bool, answered: bool, denied: bool
 ) -> None:
-    """The connection tracker gives them out with whatever it looks at then, in another network, too."""
+    """Conntrack gives them out with whatever it looks at then, in another network, too."""
     theirs, ours = network(1), network(2)
     liar, beside = port(1, theirs, "10.0.0.1", security_groups=(WEB.id,)), port(2, theirs, "10.0.0.2")
     sender, receiver = port(3, ours, "10.0.0.3"), port(4, ours, "10.0.0.4", **(OPEN if free else {}))
@@ -141,8 +141,8 @@ def test_what_is_left_of_many_fragments_goes_to_nobody_else(
     assert out[1].count(MARK) >= 32 * 45
 
 
-def test_who_fills_the_tracker_keeps_others_pieces_out_and_lets_none_in(own_ovs: Sandbox) -> None:
-    """Until what was sent has expired.  Whole packets pass, and so do pieces that no tracker is asked about."""
+def test_who_fills_conntrack_keeps_others_pieces_out_and_lets_none_in(own_ovs: Sandbox) -> None:
+    """Until what was sent has expired.  Whole packets pass, and so do pieces that no conntrack is asked about."""
     theirs, ours = network(1), network(2)
     hostile, beside = port(1, theirs, "10.0.0.1"), port(2, theirs, "10.0.0.2")
     sender, receiver = port(3, ours, "10.0.0.3"), port(4, ours, "10.0.0.4", security_groups=(DNS.id,))

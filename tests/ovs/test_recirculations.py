@@ -73,7 +73,7 @@ class Switch:
         return self.ovs.folder / f"{name}.pcap"
 
     def recirculations(self, role: str, packet: str, state: str = "trk,est") -> int:
-        """Of a packet that gets out.  state: what the connection tracker says of it each time."""
+        """Of a packet that gets out.  state: what conntrack says of it each time."""
         said = self.trace(role, packet, state)
         assert re.findall(r"^ +output:", said, re.MULTILINE), said
         return len(re.findall(r"^recirc\(0x", said, re.MULTILINE))

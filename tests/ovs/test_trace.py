@@ -35,7 +35,7 @@ def test_each_packet_is_taken(ovs: Sandbox, bridge: str, packet: Sent, tag: str)
     assert seen["nw_src" if packet.dst == "10.0.0.2" else "ipv6_src"] == packet.src
 
 
-def test_what_the_tracker_makes_of_it(ovs: Sandbox, bridge: str) -> None:
+def test_what_conntrack_makes_of_it(ovs: Sandbox, bridge: str) -> None:
     ovs.ofctl("add-flow", bridge, "table=0,ip,actions=ct(commit,zone=5,nat(src=192.0.2.1),table=1)")
     ovs.ofctl("add-flow", bridge, "table=1,ct_state=+snat,ip,actions=set_field:63->nw_ttl,LOCAL")
     flow = f"in_port=3,{flow_of(Sent(**FOUR, protocol=17, sport=1, dport=2))}"

@@ -25,7 +25,7 @@ async def read(agent: "Agent") -> list[Reading]:
         *_members(agent),
         *_gateways(agent),
         *_stt(agent),
-        *_tracker(agent),
+        *_conntrack(agent),
     ]
 
 
@@ -78,7 +78,7 @@ def _stt(agent: "Agent") -> Iterator[Reading]:
     yield metrics.STT_STARTS.at(agent.stt.starts)
 
 
-def _tracker(agent: "Agent") -> Iterator[Reading]:
+def _conntrack(agent: "Agent") -> Iterator[Reading]:
     limits = agent.zone_limits
     yield metrics.TRACKED.at(limits.tracked)
     yield metrics.MOST_TRACKED.at(limits.most)

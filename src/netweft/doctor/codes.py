@@ -72,7 +72,7 @@ DATAPATH_LACKS = Code(
 )
 CONNTRACK_FULL = Code(
     "conntrack-full",
-    "The kernel's connection tracker is full, or nearly so: new connections are dropped, all tenants' and the host's.",
+    "The kernel's conntrack is full, or nearly so: new connections are dropped, all tenants' and the host's.",
     "conntrack -C; sysctl -w net.netfilter.nf_conntrack_max={most}  # and see who has them: conntrack -L",
 )
 CONNTRACK_SMALL = known(
@@ -83,7 +83,7 @@ CONNTRACK_SMALL = known(
 )
 CONNTRACK_STRICT = known(
     "conntrack-strict",
-    "The kernel's connection tracker takes up no TCP connection in the middle: those by SNAT end with their gateway.",
+    "The kernel's conntrack takes up no TCP connection in the middle: those by SNAT end with their gateway.",
     "sysctl -w net.netfilter.nf_conntrack_tcp_loose=1  # and in /etc/sysctl.d",
 )
 CONNTRACK_UNLIMITED = known(

@@ -41,7 +41,7 @@ TAIL = """\
 - Bound to ACTIVE is measured on the node, from when the agent is notified; the request and the feed come before it
   (`netweft_server_request_seconds`, `netweft_server_feed_lag_seconds`).
 - A node's lag is what was not sent to it; what was sent and not read waits in TCP, and then the next change waits here.
-- Packets that a meter dropped (QoS, limits of what is handed up), or the connection tracker, end in no flow.
+- Packets that a meter dropped (QoS, limits of what is handed up), or conntrack, end in no flow.
 """
 
 

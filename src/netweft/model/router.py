@@ -32,7 +32,7 @@ class Router(Struct, frozen=True, kw_only=True, tag="router", omit_defaults=True
 
     routes: those that its owner added (extra routes); the connected ones follow from its interfaces.
     enable_snat: whether what it sends to the external network gets the gateway's address.
-    helpers: of the connection tracker, for its NAT.
+    helpers: of conntrack, for its NAT.
     first_gateway, extra_gateways: their ports, in their order.
     ecmp: whether all of them lead out, or the first only.  bfd: whether their next hops are watched by BFD.
     """

@@ -20,7 +20,7 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
                       that is asked; bit 30: nobody had refused it before the policy was asked
     reg8  TRIAL       bit 0: a packet of the agent's, judged like any other and given to nobody; bit 1: and remembered;
                       bit 2 (ANSWER): an answer, as the network that it started in knows
-    reg9  PIECE       bit 0: went through the connection tracker as a fragment; of those from and to forwarded ports
+    reg9  PIECE       bit 0: went through conntrack as a fragment; of those from and to forwarded ports
                       and to VIPs bit 1: the agent has given it back; of the former bit 2: it leaves
     reg10 ROUTER      the router that the packet is in, by its number on this node
     reg11 HANDED_UP   why the agent gets the packet (Why); 0 while nobody has said

@@ -1,6 +1,6 @@
 """The tables of each bridge: one ordered list that explains the switch.
 
-A frame goes down the list, never up, but for fragments that the connection tracker gives back.  Ids are the places in
+A frame goes down the list, never up, but for fragments that conntrack gives back.  Ids are the places in
 the list; nobody types them.  A flow is checked against its table's record when it is built, so a match or a jump that
 the list does not promise is an error in a unit test.
 The integration bridge's are in `integration_tables`.
@@ -69,7 +69,7 @@ PHYS = Pipeline.of(
 )
 
 # How often a packet is recirculated on a node, by kind of path: tests/ovs/test_recirculations.py counts.  In the cache
-# that is what it pays most for.  All are for the connection tracker; no packet to one port is tracked twice
+# that is what it pays most for.  All are for conntrack; no packet to one port is tracked twice
 # but for one that is routed: each network is a conntrack zone of its own.
 RECIRCULATIONS = {
     "between guarded ports of one node": 1,

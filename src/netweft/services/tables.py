@@ -58,7 +58,7 @@ class BridgeFlow(NamedTuple):
 class Table(Struct, frozen=True):
     """match, set: field names.  next: tables a flow may go on to.  output, agent: whether a flow may send a frame out,
     or to our agent.  entry: packets begin here, or go on here when the datapath gives them back.
-    again: tables further up, where what the connection tracker gives back goes on, or what a router gives to another.
+    again: tables further up, where what conntrack gives back goes on, or what a router gives to another.
     passing: it is asked in passing, and may ask others: see `is_asked_in_passing`.
     miss: `drop`, the table where a frame goes that no flow matches, or `others' flows`: we say nothing about it."""
 

@@ -98,5 +98,5 @@ def value_of(packet: Packet, name: str) -> int | None:
 
 
 def _unset(name: str) -> int | None:
-    """Registers, and what the connection tracker says, are 0 until set; a frame is no fragment by itself."""
+    """Registers, and what conntrack says, are 0 until set; a frame is no fragment by itself."""
     return 0 if name.startswith(("reg", "ct_")) or name == "ip_frag" else None

@@ -1,4 +1,4 @@
-"""A connection tracker for the fake switch: what is new, what is established, what is the answer.
+"""A conntrack for the fake switch: what is new, what is established, what is the answer.
 
 Nothing times out, and it looks at no flags: a connection is established once it is committed.  It sees datagrams whole:
 fragments are kept until all of them are there.  The userspace datapath's gives the fragments back, the kernel's the
@@ -31,7 +31,7 @@ class Connection:
 
 
 @dataclass(slots=True)
-class Tracker:
+class Conntrack:
     """gives_whole: as the kernel's does.  loses: what it says first of an echo's answer, which a flow has made of the
     request, is lost, as where vswitchd executes that for the kernel's."""
 

@@ -3,8 +3,8 @@
 It answers what a test wants to know ("who receives a broadcast from p1, and how often?") without a switch.  Packets are
 mappings of the fields of `dataplane.openflow.fields`; a field that a packet does not have matches nothing.  Fragments
 are those of `testing.packets.fragments`; `length` is a frame's, its Ethernet header counted.  What Open vSwitch does is
-kept to: nothing leaves where it came in unless sent to IN_PORT, registers, tunnel fields and what the connection
-tracker said end at a patch port, a frame that no flow matches is dropped.
+kept to: nothing leaves where it came in unless sent to IN_PORT, registers, tunnel fields and what the
+conntrack said end at a patch port, a frame that no flow matches is dropped.
 """
 
 import zlib
@@ -39,7 +39,7 @@ from netweft.dataplane.openflow.flow import (
 )
 from netweft.testing.classifier import Flows, matches, value_of
 from netweft.testing.classifier import Packet as Packet  # for whoever sends one here
-from netweft.testing.conntrack import SOURCE_TRANSLATED, TARGET_TRANSLATED, Tracker
+from netweft.testing.conntrack import SOURCE_TRANSLATED, TARGET_TRANSLATED, Conntrack
 
 MAX_DEPTH = 64  # tables below each other, as in Open vSwitch: more is a loop
 LATER = 2  # the bit of ip_frag that all fragments but the first have
@@ -73,7 +73,7 @@ class Bridge:
         None  # a physical network's bridge, and its NIC's port: what we do not say is NORMAL
     )
 
-    tracker: Tracker = field(default_factory=Tracker)
+    conntrack: Conntrack = field(default_factory=Conntrack)
     shows_first_fragments: bool = True  # their ports and types: `nx-match`, not `normal`
     punted: list[Packet] = field(default_factory=list)  # to the agent
     counted: deque[Flow] = field(default_factory=lambda: deque(maxlen=1000))  # the flows that packets met last
@@ -154,28 +154,28 @@ class Bridge:
     def _track(self, action: Ct, frame: "_Frame", depth: int) -> None:
         zone = action.zone if isinstance(action.zone, int) else frame.packet[action.zone] & 0xFFFF
         if action.commit and not action.nat:
-            whole = self.tracker.whole(zone, frame.packet)[:1]
+            whole = self.conntrack.whole(zone, frame.packet)[:1]
             marks = [change for change in action.exec if isinstance(change, SetField) and change.field == "ct_mark"]
             moves = [change for change in action.exec if isinstance(change, Move) and change.dst == "ct_label"]
             for packet in whole:
                 for change in marks:
-                    self.tracker.commit(zone, packet, change.value, -1 if change.mask is None else change.mask)
+                    self.conntrack.commit(zone, packet, change.value, -1 if change.mask is None else change.mask)
                 if not marks:
-                    self.tracker.commit(zone, packet)
+                    self.conntrack.commit(zone, packet)
                 if moves:
                     named = _Frame(dict(packet), frame.in_port)
                     for move in moves:
                         named.act(move)
-                    self.tracker.name(zone, packet, named.packet["ct_label"])
+                    self.conntrack.name(zone, packet, named.packet["ct_label"])
         if action.table is not None:
-            pieces = self.tracker.whole(zone, frame.packet)
+            pieces = self.conntrack.whole(zone, frame.packet)
             marked = [one for one in action.exec if isinstance(one, Move) and one.dst == "ct_mark" and action.nat]
             for piece in pieces:
                 nat = action.nat
-                seen = self.tracker.translate(zone, piece, nat if action.commit else None) if nat else piece
+                seen = self.conntrack.translate(zone, piece, nat if action.commit else None) if nat else piece
                 for move in marked:
-                    self.tracker.commit(zone, pieces[0], frame.packet[move.src], (1 << move.bits) - 1)
-                said = self.tracker.look(zone, pieces[0])
+                    self.conntrack.commit(zone, pieces[0], frame.packet[move.src], (1 << move.bits) - 1)
+                said = self.conntrack.look(zone, pieces[0])
                 if piece.get("ip_frag", 0) & LATER == LATER:  # as it has no ports, it is shown none
                     said = {name: value for name, value in said.items() if not name.startswith("ct_tp_")}
                 for end, bit in (("src", SOURCE_TRANSLATED), ("dst", TARGET_TRANSLATED)):

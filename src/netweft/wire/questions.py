@@ -162,7 +162,7 @@ class Silent(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True):
-    """error: why there is nothing to say.  tracked: what the connection tracker was asked and said, in words.
+    """error: why there is nothing to say.  tracked: what conntrack was asked and said, in words.
     revision: of the view that it is about.  seen: the interfaces where a probe was seen, in that order.
     homeless: this node's tunnel address, where none of its interfaces has it and the packet goes by a tunnel.
     heard: None: nobody listened; of a packet that is traced, what its VM has sent in the last seconds.

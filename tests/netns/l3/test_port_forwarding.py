@@ -187,7 +187,7 @@ class TestSctp:
         with associates(lab, lab.layout.vm_namespace(getattr(stage, name).name), inside):
             until(lambda: associated(outside(lab), forwarded.address, port) == ALL, f"{port} answers")
 
-    def test_all_to_one_needs_a_tracker_that_knows_ports(self, lab: Lab, stage: Stage, forwarded: Forwarded) -> None:
+    def test_all_to_one_needs_conntrack_that_knows_ports(self, lab: Lab, stage: Stage, forwarded: Forwarded) -> None:
         """Where it knows none, what is for 53 does not come in at another port instead (docs/ground.md)."""
         red = lab.layout.vm_namespace(stage.red.name)
         with associates(lab, red, 53), associates(lab, red, TO_ONE + 7):

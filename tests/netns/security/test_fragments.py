@@ -170,9 +170,7 @@ def test_a_rule_for_an_echos_answer_lets_no_question_in(stage: Stage, where: str
         with stage.hearing(server) as ears:
             heard = ears.after(stage.stranger, *(piece for frame in kinds for piece in every(frame)))
         assert {"icmp": 128, "size": 3004} not in heard
-        assert (
-            stateful or {"icmp": 129, "size": 3004} in heard
-        )  # the connection tracker takes an answer to nobody for nonsense
+        assert stateful or {"icmp": 129, "size": 3004} in heard  # conntrack takes an answer to nobody for nonsense
 
 
 @pytest.mark.parametrize("version", [4, 6])

@@ -85,7 +85,7 @@ OUTS = {
     "tap1": [("interface", "tap1", None, {})],
     "push_vlan(vid=142,pcp=0),eth1,br-eth1": [("interface", "eth1", 142, {}), ("interface", "br-eth1", 142, {})],
     "push_vlan(vid=3,pcp=0),pop_vlan,tap1": [("interface", "tap1", 0, {})],
-    "ct(zone=2),recirc(0x6)": [("tracker", "", None, {})],
+    "ct(zone=2),recirc(0x6)": [("conntrack", "", None, {})],
     "set(tunnel(tun_id=0x7,dst=192.0.2.2,ttl=64,tp_dst=4789,flags(df|key))),vxlan_sys_4789": [
         ("interface", "vxlan_sys_4789", None, {"tun_id": "0x7", "dst": "192.0.2.2", "ttl": "64", "tp_dst": "4789"})
     ],

@@ -97,7 +97,7 @@ def test_the_overlay_carries_key_and_source() -> None:
     assert out(one) == []
 
 
-def test_the_tracker_knows_new_from_established_and_answers() -> None:
+def test_conntrack_knows_new_from_established_and_answers() -> None:
     ask: Packet = {"eth_type": 0x0800, "ip_proto": 17, "ipv4_src": 1, "ipv4_dst": 2, "udp_src": 9, "udp_dst": 53}
     answer = {**ask, "ipv4_src": 2, "ipv4_dst": 1, "udp_src": 53, "udp_dst": 9}
     made = bridge(

@@ -1,4 +1,4 @@
-// Which connections through a router's NAT the tracker reads along.
+// Which connections through a router's NAT conntrack reads along.
 import type { JSX } from "preact";
 import { type Thing, api, part } from "../api";
 import { useData } from "../data";

@@ -1,4 +1,4 @@
-"""A packet through this node's Open vSwitch, by `ofproto/trace` and what the connection tracker knows."""
+"""A packet through this node's Open vSwitch, by `ofproto/trace` and what conntrack knows."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import ip_address
@@ -147,7 +147,7 @@ def _hops(agent: "Agent", part: Part) -> Iterator[Hop]:
 
 def _exits(agent: "Agent", found: list[Part], packet: Sent) -> Iterator[Exit]:
     out = [(part, one) for part in found for one in outs(part.datapath)]
-    last = [(part, one) for part, one in out if one.kind != "tracker"]
+    last = [(part, one) for part, one in out if one.kind != "conntrack"]
     for part, one in last:
         yield _exit(agent, part, one, packet)
     if not last:

@@ -1,4 +1,4 @@
-"""Asks the connection tracker how many connections by way of VIPs are open, now and then, and tells the server.
+"""Asks conntrack how many connections by way of VIPs are open, now and then, and tells the server.
 
 A listing stops the userspace datapath's forwarding, perhaps: it is asked for a hundredth of the time at most, and only
 where there are listeners.

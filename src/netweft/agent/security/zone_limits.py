@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 
 from netweft.dataplane.host.datapath import kernel_may_track, kernel_tracks
-from netweft.dataplane.unixctl import zone_limits as tracker
+from netweft.dataplane.unixctl import zone_limits as conntrack
 from netweft.dataplane.unixctl.client import CommandFailed, CommandRefused, command
 from netweft.services.security.zone_limits import Owner, crowded, limit, limit_in_kernel, wanting
 
@@ -109,7 +109,7 @@ class ZoneLimits:
     async def _look_at_all(self) -> None:
         self.most, self.tracked = await self._room()
         wanted, zones = self._wanted(), self._zones()
-        there = [one for words in tracker.asked(zones) for one in tracker.zones(await self.ask(*words))]
+        there = [one for words in conntrack.asked(zones) for one in conntrack.zones(await self.ask(*words))]
         await self._set(wanting(there, wanted))
         if self._in_kernel and bool(wanted) != bool(self.limit):
             log.info("connections are limited" if wanted else "connections are not limited", limit=wanted)
@@ -122,7 +122,7 @@ class ZoneLimits:
 
     async def _room(self) -> tuple[int, int]:
         try:
-            return int(await self.ask(*tracker.MOST)), int(await self.ask(*tracker.TRACKED))
+            return int(await self.ask(*conntrack.MOST)), int(await self.ask(*conntrack.TRACKED))
         except CommandRefused:
             most = kernel_may_track()
             if most is None:
@@ -137,5 +137,5 @@ class ZoneLimits:
         return {zone for zone, owner in zones.items() if owner in owners}
 
     async def _set(self, limits: Mapping[int, int]) -> None:
-        for words in tracker.setting(limits):
+        for words in conntrack.setting(limits):
             await self.ask(*words)

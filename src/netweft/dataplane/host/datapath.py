@@ -1,5 +1,5 @@
 """Whether the kernel has the Open vSwitch datapath: one question to generic netlink, without a subprocess; and how
-many connections its tracker has, and may have."""
+many connections its conntrack has, and may have."""
 
 import socket
 import struct
@@ -9,10 +9,10 @@ _NETLINK_GENERIC = 16
 _CONTROL_FAMILY, _GET_FAMILY, _FAMILY_NAME = 16, 3, 2
 _REQUEST, _ERROR = 1, 2
 _DATAPATH, _ZONE_LIMITS = "ovs_datapath", "ovs_ct_limit"
-_TRACKER = Path("/proc/sys/net/netfilter")
-_TRACKED = _TRACKER / "nf_conntrack_count"  # of the network namespace of who reads it
-_MOST_TRACKED = _TRACKER / "nf_conntrack_max"  # the same in all of them
-_LOOSE = _TRACKER / "nf_conntrack_tcp_loose"
+_NETFILTER = Path("/proc/sys/net/netfilter")
+_TRACKED = _NETFILTER / "nf_conntrack_count"  # of the network namespace of who reads it
+_MOST_TRACKED = _NETFILTER / "nf_conntrack_max"  # the same in all of them
+_LOOSE = _NETFILTER / "nf_conntrack_tcp_loose"
 _BRIDGES_CALL = Path("/proc/sys/net/bridge")
 
 

@@ -72,7 +72,7 @@ _NO_TABLE = 0xFF
 _CT_COMMIT = 1
 _LOW_BITS = 63  # of offset and number of bits in one, those of the number
 _ALGS = {"": 0, "ftp": 21, "tftp": 69}
-_LOW_16_BITS = 15  # offset 0, 16 bits, as the connection tracker's zone has it
+_LOW_16_BITS = 15  # offset 0, 16 bits, as conntrack's zone has it
 
 
 def _encode_set_field(action: SetField) -> bytes:

@@ -1,4 +1,4 @@
-"""What the connection tracker is to delete, as bytes: Open vSwitch's NXT_CT_FLUSH and NXT_CT_FLUSH_ZONE."""
+"""What conntrack is to delete, as bytes: Open vSwitch's NXT_CT_FLUSH and NXT_CT_FLUSH_ZONE."""
 
 from ipaddress import IPv4Address, IPv6Address
 from struct import Struct as Packer
@@ -31,7 +31,7 @@ class Connections(Struct, frozen=True, kw_only=True):
 
 
 def flush_zone(zone: int, xid: int) -> bytes:
-    """The connection tracker forgets all it knows of this zone."""
+    """Conntrack forgets all it knows of this zone."""
     return message(Type.EXPERIMENTER, xid, _FLUSH_ZONE.pack(NICIRA, _NXT_CT_FLUSH_ZONE, zone))
 
 

@@ -96,7 +96,7 @@ class Goto(Struct, frozen=True):
 
 
 class Nat(Struct, frozen=True):
-    """What the connection tracker does to addresses: of a connection that is committed, from now on the source is
+    """What conntrack does to addresses: of a connection that is committed, from now on the source is
     `src`, or the destination `dst`, and answers go back to who it was; with neither, what was decided when it was
     committed.
 
@@ -110,7 +110,7 @@ class Nat(Struct, frozen=True):
 
 
 class Ct(Struct, frozen=True):
-    """Through the connection tracker.
+    """Through conntrack.
 
     zone: a number, or the name of a register whose low 16 bits say it.
     commit: remember the connection, and do `exec` (to ct_mark or ct_label) to its entry.
@@ -131,8 +131,8 @@ class CtClear(Struct, frozen=True):
 
 
 class Clone(Struct, frozen=True):
-    """What the connection tracker does with a copy of the packet, which ends after it, as does whatever else the
-    tracker gives out then."""
+    """What conntrack does with a copy of the packet, which ends after it, as does whatever else
+    conntrack gives out then."""
 
     actions: tuple[Ct | CtClear, ...]
 

@@ -1,4 +1,4 @@
-"""Which fragments the userspace datapath's connection tracker takes, how many at once, and whose those are that it has
+"""Which fragments the userspace datapath's conntrack takes, how many at once, and whose those are that it has
 (`dpctl/ipf-...`)."""
 
 import re

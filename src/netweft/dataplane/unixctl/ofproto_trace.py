@@ -2,7 +2,7 @@
 
     parts(await command(run_dir, *asking("br-int", flow, states)))
 
-A part ends where the packet is handed to the connection tracker, and the next one is what comes back from it.  Knows
+A part ends where the packet is handed to conntrack, and the next one is what comes back from it.  Knows
 no tables and no ports: `--names` has Open vSwitch say interfaces' names.
 """
 
@@ -119,7 +119,7 @@ def _met(bridge: str, table: int, said: str) -> Met:
 
 @dataclass(slots=True)
 class Out:
-    """kind: `interface`, `agent` or `tracker`.  packet: the fields that were set on the way, by group: `eth.src`, ...
+    """kind: `interface`, `agent` or `conntrack`.  packet: the fields that were set on the way, by group: `eth.src`, ...
     vlan: the outer tag; 0: none; None: as it came.  inner: the tag below it, where both were pushed.
     tunnel: its header's fields."""
 
@@ -166,7 +166,7 @@ def _outs(actions: str, state: _State) -> Iterator[Out]:
             if "controller" in inside:
                 yield Out("agent", packet=dict(state.packet), vlan=state.vlan)
         elif name == "recirc":
-            yield Out("tracker")
+            yield Out("conntrack")
         elif name and name not in _SILENT and not inside:
             tunnel = dict(state.tunnel) if state.pushed or KERNELS_TUNNEL.match(name) else {}
             yield Out("interface", name, dict(state.packet), state.vlan, tunnel, state.inner)

@@ -234,7 +234,7 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     floating_ips: those that are here.  holders: those that only ports of lead somewhere, with their gateway here; they
     stand for no address.
     checks_length: whether the datapath can tell how long a packet is.  can_limit: whether it has meters.
-    gives_pieces: whether its tracker gives a datagram on as the fragments that it came in.
+    gives_pieces: whether its conntrack gives a datagram on as the fragments that it came in.
     out_of_reach: on-link prefixes of interfaces whose networks are not wired here.
     limited: nothing, where the datapath has no meters.
     labels: by which what passes the gateway is counted here, in a fixed order."""

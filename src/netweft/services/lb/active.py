@@ -1,4 +1,4 @@
-"""How many connections by way of VIPs are open, by what the connection tracker lists (decision 0597)."""
+"""How many connections by way of VIPs are open, by what conntrack lists (decision 0597)."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable

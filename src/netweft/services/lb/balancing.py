@@ -6,7 +6,7 @@
     ingress │ to_outside ─from a member─ct: nat─▶ from_member ─▶ ingress │ to_outside
 
 What a client's group permits is judged before, with the VIP as its destination, and what is remembered of it in the
-client's network is the client and the VIP.  The member sees the client.  The connection tracker holds which member a
+client's network is the client and the VIP.  The member sees the client.  Conntrack holds which member a
 connection has, in a zone of its own for each network of clients: there the answer finds it, wherever it comes from.
 A member that is its own client sees the VIP as client: it would answer itself otherwise.
 

@@ -50,7 +50,7 @@ NUMBER_BITS: Final = 28  # of a logical port, without GUARDED and TRACKED
 # what of the VM's address is in the agent's: in IPv4 so that two of them are less likely to be one connection
 PLACE_BITS_4: Final = 8
 PLACE_BITS_6: Final = 64
-ZONE: Final = 4095  # of the connection tracker: no network's, no router's
+ZONE: Final = 4095  # of conntrack: no network's, no router's
 _NUMBER: Final = (1 << NUMBER_BITS) - 1
 SUBNET_AT: Final = 32
 

@@ -1,4 +1,4 @@
-"""Who has an address in a network, and with which MAC: what the connection tracker does not know of its connections."""
+"""Who has an address in a network, and with which MAC: what conntrack does not know of its connections."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping

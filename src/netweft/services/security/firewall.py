@@ -4,7 +4,7 @@
     ┌─────────────────────────────────────────────────────────────────────────────────────────┘
     └▶ ingress ─ct, if not yet─▶ ingress_state ─▶ ingress_groups ⇄ ingress_rules ─▶ ingress_verdict ─▶ commit ─▶ …
 
-The connection tracker has one zone per network, so a packet between two ports of one node is tracked once for both.
+Conntrack has one zone per network, so a packet between two ports of one node is tracked once for both.
 Only answers (of connections that both ends permit) pass without asking the rules; what goes the connection's own way
 asks them each time.  So a rule taken away ends what it alone allowed: the packet is dropped and the connection marked,
 which stops its answers, until a rule permits it again.  A rule added can only permit more.

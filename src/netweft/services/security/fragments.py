@@ -2,7 +2,7 @@
 
 The bridge shows the ports, or the ICMP type, of a first fragment (`nx-match`, which the agent keeps set); later ones
 show none.  So a first fragment is judged as the whole datagram would be, and later ones pass: without the first they
-are worth nothing to whoever gets them.  The connection tracker sees datagrams whole, and what it says holds for each
+are worth nothing to whoever gets them.  Conntrack sees datagrams whole, and what it says holds for each
 fragment.
 
 What it gives back of a datagram in more than 32 it gives in parts: the first 32, and the others with whatever it is

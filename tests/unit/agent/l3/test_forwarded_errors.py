@@ -78,7 +78,7 @@ def test_in_about_an_answer(node: Node) -> None:
     assert registers(said)[1] == Resubmit(INT["to_router_itself"].id)
 
 
-def test_in_where_the_tracker_knows(node: Node) -> None:
+def test_in_where_conntrack_knows(node: Node) -> None:
     frame = error(HOP, datagram("203.0.113.61", SOMEBODY))
     (said,) = came_in(node, frame)
     assert said.frame == frame
@@ -100,7 +100,7 @@ def test_out_about_a_question(node: Node) -> None:
 
 
 @pytest.mark.parametrize("vm", [B1, B2])
-def test_out_about_anything_else_is_the_trackers(region: Region, node: Node, vm: Port) -> None:
+def test_out_about_anything_else_is_conntracks(region: Region, node: Node, vm: Port) -> None:
     """Of who has forwarded ports: about an answer to what it sent by SNAT; where many ports lead to one."""
     del region.port_forwardings[QUESTIONS.id]
     region.settle()
@@ -120,7 +120,7 @@ def test_the_routers_own_quotes_the_port_outside(node: Node, why: Why) -> None:
     assert quoted(said) == (17, 5000, 103)
 
 
-def test_the_routers_own_where_the_tracker_translated(node: Node) -> None:
+def test_the_routers_own_where_conntrack_translated(node: Node) -> None:
     known = {"ct_nw_src": int(IPv4Address(SOMEBODY)), "ct_nw_dst": int(IPv4Address("203.0.113.61")), "ct_tp_dst": 5004}
     (said,) = undelivered(node, Why.TTL_EXCEEDED, from_outside(SOMEBODY, own(B2)), **known)
     assert ends(said)[3] == "203.0.113.61"

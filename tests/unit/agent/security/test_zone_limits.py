@@ -18,7 +18,7 @@ from netweft.services.security.zone_limits import zones_of
 SETTING, MOST = 1000, 1_000_000
 
 
-class Tracker:
+class Conntrack:
     def __init__(self) -> None:
         self.limits: dict[int, int] = {}
         self.tracked: dict[int, int] = {}
@@ -50,11 +50,11 @@ class Tracker:
 
 class Stage:
     def __init__(self, folder: Path) -> None:
-        self.tracker = Tracker()
+        self.conntrack = Conntrack()
         self.networks, self.routers = {"blue": 7}, {5000: "r"}
         self.told = 0
         self.side = ZoneLimits(folder, SETTING, lambda: zones_of(self.networks, self.routers), self._changed)
-        self.side.ask = self.tracker.ask
+        self.side.ask = self.conntrack.ask
 
     def _changed(self) -> None:
         self.told += 1
@@ -70,7 +70,7 @@ ALL = (METADATA, 7, 7 | BALANCED_ZONE, 5000, 5000 | PIECES_ZONE)
 
 async def test_all_have_one(stage: Stage) -> None:
     await stage.side.look()
-    assert stage.tracker.limits == dict.fromkeys(ALL, SETTING)
+    assert stage.conntrack.limits == dict.fromkeys(ALL, SETTING)
     assert (stage.side.limit, stage.side.most, stage.side.tracked) == (SETTING, MOST, 0)
 
 
@@ -79,34 +79,34 @@ async def test_one_that_is_given_out_has_its_own_at_once(stage: Stage) -> None:
     await stage.side.look()
     stage.networks["red"] = 8
     stage.routers[5001] = "s"
-    stage.tracker.asked.clear()
+    stage.conntrack.asked.clear()
     stage.side.see({8, 5001}, 0)
     await stage.side.look()
     given = (8, 8 | BALANCED_ZONE, 5001, 5001 | PIECES_ZONE)
-    assert stage.tracker.limits == dict.fromkeys((*ALL, *given), SETTING)
-    assert stage.tracker.asked == ["dpctl/ct-set-limits"]
+    assert stage.conntrack.limits == dict.fromkeys((*ALL, *given), SETTING)
+    assert stage.conntrack.asked == ["dpctl/ct-set-limits"]
 
 
 async def test_as_there_is_less_room(stage: Stage) -> None:
     await stage.side.look()
-    stage.tracker.most, stage.tracker.tracked = 8000, {9: 7400}
+    stage.conntrack.most, stage.conntrack.tracked = 8000, {9: 7400}
     stage.side.see((), 1)
     await stage.side.look()
-    assert stage.tracker.limits == dict.fromkeys(ALL, 600)
-    stage.tracker.tracked.clear()
+    assert stage.conntrack.limits == dict.fromkeys(ALL, 600)
+    stage.conntrack.tracked.clear()
     stage.side.see((), 2)
     await stage.side.look()
-    assert stage.tracker.limits == dict.fromkeys(ALL, SETTING)
+    assert stage.conntrack.limits == dict.fromkeys(ALL, SETTING)
 
 
 async def test_who_is_crowded_is_told_and_when_that_is_over(stage: Stage) -> None:
-    stage.tracker.tracked[7 | BALANCED_ZONE] = SETTING
+    stage.conntrack.tracked[7 | BALANCED_ZONE] = SETTING
     for session in (1, 2, 3, 4):
         stage.side.see((), session)
         await stage.side.look()
         if session == 2:
             assert stage.side.crowded == (("network", "blue"),)
-            stage.tracker.tracked.clear()
+            stage.conntrack.tracked.clear()
     assert stage.side.crowded == ()
     assert stage.told == 2
 
@@ -122,7 +122,7 @@ def running(stage: Stage) -> Iterator[None]:
 
 async def have(stage: Stage, *zones: int) -> None:
     async with asyncio.timeout(10):
-        while not all(stage.tracker.limits.get(zone) == SETTING for zone in zones):
+        while not all(stage.conntrack.limits.get(zone) == SETTING for zone in zones):
             await asyncio.sleep(0.001)
 
 
@@ -132,25 +132,25 @@ async def test_a_vswitchd_that_began_anew_is_told_and_one_that_forgot(
     with running(stage):
         stage.side.see((), 1)
         await have(stage, *ALL)
-        stage.tracker.limits.clear()
+        stage.conntrack.limits.clear()
         stage.side.see((), 2)
         await have(stage, *ALL)
     monkeypatch.setattr(zone_limits, "LOOK_SECONDS", 0.01)
     with running(stage):
-        stage.tracker.limits.clear()
+        stage.conntrack.limits.clear()
         await have(stage, *ALL)
 
 
 async def test_what_was_refused_is_tried_again(stage: Stage) -> None:
     await stage.side.look()
-    stage.tracker.most = None
+    stage.conntrack.most = None
     stage.side.see((), 1)
     await stage.side.look()
     assert stage.side.limit == 0
-    stage.tracker.most, stage.networks["red"] = MOST, 8
+    stage.conntrack.most, stage.networks["red"] = MOST, 8
     stage.side.see({8}, 1)
     await stage.side.look()
-    assert stage.tracker.limits == dict.fromkeys((*ALL, 8, 8 | BALANCED_ZONE), SETTING)
+    assert stage.conntrack.limits == dict.fromkeys((*ALL, 8, 8 | BALANCED_ZONE), SETTING)
 
 
 class Kernel:
@@ -160,7 +160,7 @@ class Kernel:
         self.most: int | None = 400_000
         self.tracked = 0
         self.limits = True
-        self._ask = stage.tracker.ask
+        self._ask = stage.conntrack.ask
         stage.side.ask = self._refused
         monkeypatch.setattr(zone_limits, "kernel_may_track", lambda: self.most)
         monkeypatch.setattr(zone_limits, "kernel_tracks", lambda: self.tracked)
@@ -178,26 +178,26 @@ def kernel(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Kernel:
 
 async def test_zones_of_the_kernel_have_limits_while_its_conntrack_fills(stage: Stage, kernel: Kernel) -> None:
     """A limit there makes each new connection dearer the more there are."""
-    stage.tracker.limits[7] = 99  # a former agent's
+    stage.conntrack.limits[7] = 99  # a former agent's
     looks = ((0, 0), (199_999, 0), (200_000, SETTING), (150_000, SETTING), (99_999, 0), (150_000, 0))
     for session, (tracked, limit) in enumerate(looks, 1):
         kernel.tracked = tracked
         stage.side.see((), session)
         await stage.side.look()
         assert (stage.side.limit, stage.side.tracked) == (limit, tracked)
-        assert stage.tracker.limits == (dict.fromkeys(ALL, limit) if limit else {})
+        assert stage.conntrack.limits == (dict.fromkeys(ALL, limit) if limit else {})
 
 
 async def test_while_there_is_room_vswitchd_is_not_asked(stage: Stage, kernel: Kernel) -> None:
     await stage.side.look()
-    stage.tracker.asked.clear()
+    stage.conntrack.asked.clear()
     stage.networks["red"] = 8
     stage.side.see({8}, 0)
     await stage.side.look()
-    assert stage.tracker.asked == []
+    assert stage.conntrack.asked == []
     stage.side.see((), 1)  # it may be on another datapath
     await stage.side.look()
-    assert "dpctl/ct-get-limits" in stage.tracker.asked
+    assert "dpctl/ct-get-limits" in stage.conntrack.asked
 
 
 async def test_limits_of_the_kernel_are_taken_away_when_vswitchd_can_be_asked_again(
@@ -205,19 +205,19 @@ async def test_limits_of_the_kernel_are_taken_away_when_vswitchd_can_be_asked_ag
 ) -> None:
     kernel.tracked = 300_000
     await stage.side.look()
-    most, stage.tracker.most = stage.tracker.most, None
+    most, stage.conntrack.most = stage.conntrack.most, None
     stage.side.see((), 1)
     await stage.side.look()
-    kernel.tracked, stage.tracker.most = 0, most
+    kernel.tracked, stage.conntrack.most = 0, most
     await stage.side.look()
-    assert stage.tracker.limits == {}
+    assert stage.conntrack.limits == {}
 
 
 @pytest.mark.parametrize("most", [0, None])
 async def test_a_kernel_that_tracks_any_number_or_none(stage: Stage, kernel: Kernel, most: int | None) -> None:
     kernel.most, kernel.tracked = most, 1_000_000
     await stage.side.look()
-    assert (stage.side.limit, stage.tracker.limits) == (0, {})
+    assert (stage.side.limit, stage.conntrack.limits) == (0, {})
 
 
 async def test_a_kernel_without_limits_is_told_of_once(stage: Stage, kernel: Kernel) -> None:
@@ -229,4 +229,4 @@ async def test_a_kernel_without_limits_is_told_of_once(stage: Stage, kernel: Ker
     assert (stage.side.limit, stage.side.tracked) == (0, 300_000)
     kernel.limits = True
     await stage.side.look()
-    assert stage.tracker.limits == dict.fromkeys(ALL, SETTING)
+    assert stage.conntrack.limits == dict.fromkeys(ALL, SETTING)

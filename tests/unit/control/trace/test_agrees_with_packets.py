@@ -138,7 +138,7 @@ def forget(region: Region) -> None:
     """Each packet is the first of its connection."""
     for node in region.nodes.values():
         for bridge in node.bridges.values():
-            bridge.tracker.connections.clear()
+            bridge.conntrack.connections.clear()
 
 
 # -- outside: SNAT and floating IPs

@@ -289,7 +289,7 @@ def test_the_vip_answers(region: Region, client: Port, version: int, loses: bool
     """Also where vswitchd makes the answer of the ping for the kernel's datapath, and so its state is lost once."""
     balanced(region, member(1, B2), member(2, B2, 6))
     for node in region.nodes.values():
-        node.bridges["int"].tracker.loses = loses
+        node.bridges["int"].conntrack.loses = loses
     by = LB.vip_mac_address if client.network_id == BLUE.id else TO_RED.mac_address
     make = packets.ping if version == 4 else packets.ping6
     (reply,) = region.send(client, {**make(client.mac_address, by, own(client, version), VIPS[version]), "ip_ttl": 64})
@@ -325,7 +325,7 @@ def test_each_network_of_clients_has_a_zone_of_its_own(region: Region) -> None:
     region.send(R1, to_vip(R1))
     node = region.nodes["hv1"]
     vlans = {node.rendering.vlans.assigned[net.id] for net in (BLUE, RED)}
-    zones = {key[0] for key in node.bridges["int"].tracker.connections}
+    zones = {key[0] for key in node.bridges["int"].conntrack.connections}
     assert {BALANCED_ZONE | vlan for vlan in vlans} <= zones
 
 

@@ -120,7 +120,7 @@ def test_each_receiver_of_what_is_flooded_is_asked(region: Region, to: str) -> N
     region.settle()
     shout = packets.udp(CLIENT.mac_address, BROADCAST, "2001:db8::1" if ":" in to else "10.0.0.1", to, 5, 5)
     assert region.receivers(CLIENT, shout) == sorted([other.id, free.id])
-    remembered = any(node.bridges["int"].tracker.connections for node in region.nodes.values())
+    remembered = any(node.bridges["int"].conntrack.connections for node in region.nodes.values())
     assert remembered == (to == "10.0.0.99"), "nobody answers from an address of many"
 
 

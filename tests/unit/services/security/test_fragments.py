@@ -60,7 +60,7 @@ def region(request: pytest.FixtureRequest, gives_whole: bool) -> Region:
         made.plug(f"hv{1 + number % 2 if request.param else 1}", one)
     made.settle()
     for node in made.nodes.values():
-        node.bridges["int"].tracker.gives_whole = gives_whole
+        node.bridges["int"].conntrack.gives_whole = gives_whole
     return made
 
 
@@ -171,7 +171,7 @@ def test_where_the_bridge_hides_ports_no_first_fragment_passes(region: Region) -
 
 @pytest.mark.parametrize("frm", [CLIENT, FREE])
 @pytest.mark.parametrize("version", [4, 6])
-def test_who_has_too_many_in_the_tracker_sends_none_for_a_while(region: Region, frm: Port, version: int) -> None:
+def test_who_has_too_many_in_conntrack_sends_none_for_a_while(region: Region, frm: Port, version: int) -> None:
     """With or without port security; what is whole passes, and so does what others send."""
     node = region.nodes[next(name for name, one in region.nodes.items() if frm.id in one.vifs)]
 

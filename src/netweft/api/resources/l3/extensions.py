@@ -124,7 +124,7 @@ HELPERS: Extensions = {
     ),
     "l3-conntrack-helper": (
         "L3 Conntrack helper",
-        "CT helpers of a router: which connections the connection tracker reads along",
+        "CT helpers of a router: which connections conntrack reads along",
         "2019-04-04T10:00:00-00:00",
     ),
 }

@@ -7,7 +7,7 @@ On the VM's own node, where that is wired to the external network, whoever has t
 as that is there (`places`).
 Nothing is remembered for it, so nothing can be lost: but for fragments in the userspace datapath, which spoils the
 later ones when it writes over an address (it takes what they carry for a TCP or UDP header, and mends its checksum).
-What its connection tracker translates it does not spoil (0451).  The kernel's spoils none.
+What its conntrack translates it does not spoil (0451).  The kernel's spoils none.
 """
 
 from collections.abc import Iterable, Iterator
@@ -112,7 +112,7 @@ def _leave(_: Uplinks, here: LocalRouter) -> Iterator[BridgeFlow]:
 
 
 def _pieces_in(here: LocalRouter, one: LocalFloatingIp, to_it: dict[str, Value]) -> Iterator[BridgeFlow]:
-    """In the kernel's datapath the tracker puts them together, for whoever needs ports after that, and no more."""
+    """In the kernel's datapath conntrack puts them together, for whoever needs ports after that, and no more."""
     owner = _owner(one)
     collected = CtClear(), SetField(PIECE, 1), Ct(zone=one.end.zone, table=TRANSLATED.id)
     into = _tracked(one.end.zone, Nat(dst=one.fixed), TRANSLATED) if here.gives_pieces else collected

@@ -1,4 +1,4 @@
-"""Helpers of the connection tracker for a router's SNAT: FTP (active mode) and TFTP, whose servers call back.
+"""Helpers of conntrack for a router's SNAT: FTP (active mode) and TFTP, whose servers call back.
 
     to_outside    to the helper's port      tracked with the helper, which translates what is said of addresses in it
     from_outside  from the helper's port    the same, since lengths may have changed

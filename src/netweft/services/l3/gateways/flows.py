@@ -4,7 +4,7 @@
     routing ─▶ to that node ═══▶ to_router ─▶ … ─▶ routing ─▶ to_outside ─▶ next_hop ─▶ the external network
                                  to_router ─▶ from_outside ─▶ … ─▶ routing ─▶ next_hop ─▶ the router's networks
 
-IPv4 goes out with the gateway's address (SNAT, by the connection tracker, which keeps the sender's port where it can),
+IPv4 goes out with the gateway's address (SNAT, by conntrack, which keeps the sender's port where it can),
 or with the port's floating IP (`floating_ips`).  IPv6 is routed as it is.  With SNAT nothing comes in but for
 addresses there.
 """

@@ -1,7 +1,7 @@
 """Ports of a floating IP that lead to ports inside, on the node that has the router's gateway.
 
     whole packets, ports in order    address and port are written over, there and back: nothing is remembered
-    whole packets, all to one port   by the connection tracker, which alone knows what an answer is an answer to
+    whole packets, all to one port   by conntrack, which alone knows what an answer is an answer to
     fragments                        by it, too (`fragments`)
 
     from_outside ─┬─────────────────────────────────────────────▶ to_router_itself ─▶ …

@@ -31,7 +31,7 @@ from netweft.services.addresses import mac, prefix
 from netweft.services.fields import PIECES_ZONE, Reason, owner
 from netweft.services.security.conntrack import IS_INVALID
 from netweft.testing import packets
-from netweft.testing.conntrack import Tracker
+from netweft.testing.conntrack import Conntrack
 from netweft.testing.node import uplinks_of
 from netweft.testing.region import Region, floating_ip, port, subnet
 from netweft.testing.switch import Delivery, Packet
@@ -127,17 +127,17 @@ def test_out_by_its_own_node_and_back(region: Region, one: Port, to: str, next_h
 def test_fragments_are_remembered_in_the_userspace_datapath_alone(
     region: Region, datapath: str, protocol: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The kernel's tracker puts them together, and what it thinks of their connection does not count (0451)."""
-    look, gateways = Tracker.look, range(4096, PIECES_ZONE)
+    """The kernel's conntrack puts them together, and what it thinks of their connection does not count (0451)."""
+    look, gateways = Conntrack.look, range(4096, PIECES_ZONE)
 
-    def doubted(self: Tracker, zone: int, packet: Packet) -> Packet:
+    def doubted(self: Conntrack, zone: int, packet: Packet) -> Packet:
         of_one = self.gives_whole and zone in gateways
         return {"ct_state": IS_INVALID[0], "ct_zone": zone} if of_one else look(self, zone, packet)
 
-    monkeypatch.setattr(Tracker, "look", doubted)
+    monkeypatch.setattr(Conntrack, "look", doubted)
     for node in region.nodes.values():
         node.rendering.set_host(replace(node.host, datapath_type=datapath))
-        node.bridges["int"].tracker.gives_whole = datapath == "system"
+        node.bridges["int"].conntrack.gives_whole = datapath == "system"
     settle(region)
     make = {"tcp": packets.tcp, "udp": packets.udp}[protocol]
     asked = make(MACS[NEAR], F2.mac_address, NEAR, F2.floating_ip_address, 53, 1000)
@@ -148,7 +148,7 @@ def test_fragments_are_remembered_in_the_userspace_datapath_alone(
     for piece in packets.fragments(make(B2.mac_address, by(B2), own(B2), SOMEBODY, 1000, 53), 3):
         assert region.send(B2, piece) == []
     assert [packet["ipv4_src"] for packet in heard(region)] == [prefix(F2.floating_ip_address).value] * 3
-    zones = {key[0] for key in region.nodes["hv2"].bridges["int"].tracker.connections}
+    zones = {key[0] for key in region.nodes["hv2"].bridges["int"].conntrack.connections}
     assert bool(zones & set(gateways)) is (datapath == "netdev")
 
 

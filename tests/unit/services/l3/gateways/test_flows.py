@@ -10,7 +10,7 @@ from netweft.services.fields import HANDED_UP, ROUTER, Why
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT
 from netweft.testing import packets
-from netweft.testing.conntrack import Tracker
+from netweft.testing.conntrack import Conntrack
 from netweft.testing.region import Region, floating_ip, gateway, interface, network, port, router, subnet
 from netweft.testing.switch import Delivery, Packet
 
@@ -301,7 +301,7 @@ class TestIpv6:
         assert reply["ipv6_dst"] == asked["ipv6_src"]
 
 
-def test_what_the_tracker_cannot_translate_does_not_leave(region: Region) -> None:
+def test_what_conntrack_cannot_translate_does_not_leave(region: Region) -> None:
     """It keeps its own address: by SNAT only what is translated goes out."""
     bridge = region.nodes["hv1"].bridges["int"]
     number = region.nodes["hv1"].rendering._memo.get(("number", R.id))
@@ -316,7 +316,7 @@ def test_what_the_tracker_cannot_translate_does_not_leave(region: Region) -> Non
 def test_what_could_not_be_translated_does_not_get_out(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
     """Open vSwitch lets it go on with the address that it has, as new, where no other one is free (decision 0444)."""
     assert sent(region, B1, SOMEBODY)
-    monkeypatch.setattr(Tracker, "translate", lambda _, zone, packet, nat: packet)
+    monkeypatch.setattr(Conntrack, "translate", lambda _, zone, packet, nat: packet)
     assert sent(region, B1, SOMEBODY, udp_src=2000) == []
     assert sent(region, B2, SOMEBODY, udp_src=2000) == [], "from another node neither"
 

@@ -30,7 +30,7 @@ from netweft.services.l3.values import LocalForwarding
 from netweft.services.l3.wire import asking_mac
 from netweft.services.security.conntrack import IS_INVALID
 from netweft.testing import packets
-from netweft.testing.conntrack import Tracker
+from netweft.testing.conntrack import Conntrack
 from netweft.testing.region import Region, floating_ip, port_forwarding
 from netweft.testing.switch import Delivery, Packet
 
@@ -193,7 +193,7 @@ def _puts_together(region: Region) -> None:
     """As the kernel's datapath does."""
     for node in region.nodes.values():
         for bridge in node.bridges.values():
-            bridge.tracker.gives_whole = True
+            bridge.conntrack.gives_whole = True
 
 
 @pytest.mark.parametrize("ports", [100, 1500, 3005])
@@ -217,21 +217,21 @@ def test_fragments_that_are_put_together(forwarded: Region, ports: int) -> None:
     assert heard[0]["udp_src"] == ports
 
 
-def test_a_segment_in_fragments_that_is_invalid_to_the_tracker(
+def test_a_segment_in_fragments_that_is_invalid_to_conntrack(
     forwarded: Region, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As to the kernel's what comes after a SYN in fragments, whose answer its zone has not seen (0553)."""
-    look, translate = Tracker.look, Tracker.translate
+    look, translate = Conntrack.look, Conntrack.translate
     gateways = range(4096, PIECES_ZONE)
 
-    def doubted(self: Tracker, zone: int, packet: Packet) -> Packet:
+    def doubted(self: Conntrack, zone: int, packet: Packet) -> Packet:
         return {"ct_state": IS_INVALID[0], "ct_zone": zone} if zone in gateways else look(self, zone, packet)
 
-    def not_translated(self: Tracker, zone: int, packet: dict[str, int], nat: Nat | None) -> dict[str, int]:
+    def not_translated(self: Conntrack, zone: int, packet: dict[str, int], nat: Nat | None) -> dict[str, int]:
         return packet if zone in gateways else translate(self, zone, packet, nat)
 
-    monkeypatch.setattr(Tracker, "look", doubted)
-    monkeypatch.setattr(Tracker, "translate", not_translated)
+    monkeypatch.setattr(Conntrack, "look", doubted)
+    monkeypatch.setattr(Conntrack, "translate", not_translated)
     _puts_together(forwarded)
     deliveries = _carried(forwarded, packets.fragments(asks(100, protocol="tcp"), 3))
     assert forwarded.ids_of(deliveries) == [B1.id] * 3

@@ -120,8 +120,8 @@ def test_they_come_in(userspace: Region, ports: int, to: Port, inside: int, turn
 
 def agents(region: Region) -> int:
     """How many connections it has made known."""
-    tracker = region.nodes["hv1"].bridges["int"].tracker
-    return len([one for key, one in tracker.connections.items() if key[0] & PIECES_ZONE and one.mark])
+    conntrack = region.nodes["hv1"].bridges["int"].conntrack
+    return len([one for key, one in conntrack.connections.items() if key[0] & PIECES_ZONE and one.mark])
 
 
 @pytest.mark.parametrize(("frm", "inside", "outside"), [(B2, 205, 105), (B1, 1500, 1500)])
@@ -158,9 +158,9 @@ def test_by_its_own_address_a_vm_reaches_another_one(userspace: Region) -> None:
     assert {one.packet["ipv4_src"] for one in deliveries} == {prefix("203.0.113.5").value}
 
 
-def test_a_tracker_that_is_full_has_nothing_go_round(userspace: Region, monkeypatch: pytest.MonkeyPatch) -> None:
-    tracker = userspace.nodes["hv1"].bridges["int"].tracker
-    monkeypatch.setattr(type(tracker), "commit", lambda *_: None)
+def test_conntrack_that_is_full_has_nothing_go_round(userspace: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    conntrack = userspace.nodes["hv1"].bridges["int"].conntrack
+    monkeypatch.setattr(type(conntrack), "commit", lambda *_: None)
     assert in_pieces(userspace, packets.fragments(asks(100), 3)) == []
 
 
@@ -206,7 +206,7 @@ def test_tcp_comes_in_and_leaves(userspace: Region) -> None:
         assert [packet["ipv4_src"] for packet in heard] == [prefix(source).value] * 3
 
 
-def test_what_the_tracker_takes_for_invalid_goes_on_where_its_connection_is_known(userspace: Region) -> None:
+def test_what_conntrack_takes_for_invalid_goes_on_where_its_connection_is_known(userspace: Region) -> None:
     """It hears no acknowledgements, so that of a long stream every segment is beyond the window."""
     flows = userspace.nodes["hv1"].bridges["int"].flows.values()
     known = [{name: (value, mask) for name, value, mask in flow.match} for flow in flows]

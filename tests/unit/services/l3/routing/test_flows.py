@@ -386,11 +386,11 @@ def test_a_ping_in_pieces_is_answered(region: Region, version: int, near: bool) 
 
 
 @pytest.mark.parametrize("version", [4, 6])
-def test_one_that_the_tracker_has_put_together_is_cut_by_the_agent(region: Region, version: int) -> None:
+def test_one_that_conntrack_has_put_together_is_cut_by_the_agent(region: Region, version: int) -> None:
     """As the kernel's does.  Each piece is answered for itself, and nothing goes up again."""
     node = region.nodes["hv1"]
     bridge, router = node.bridges["int"], node.rendering.routers.get(R.id)
-    bridge.tracker.gives_whole = True
+    bridge.conntrack.gives_whole = True
     asked = ping(B1, TO_BLUE.fixed_ips[version == 6].ip_address, version=version)
     assert [one for piece in packets.fragments(asked, 3) for one in region.send(B1, piece)] == []
     (whole,) = punted(region, "hv1")

@@ -1,4 +1,4 @@
-"""What a trace asks of the connection tracker: on the kernel's datapath, whose vswitchd cannot count, as elsewhere."""
+"""What a trace asks of conntrack: on the kernel's datapath, whose vswitchd cannot count, as elsewhere."""
 
 import asyncio
 
