@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from tests.netns.harness import Lab
+from tests.netns.harness import Lab, until
 from tests.netns.l3.test_routing import make_router
 from tests.netns.outside import external_network, next_hop
 
 from netweft.lab import host
 from netweft.lab.host import Host
+from netweft.lab.vm import Vm
+
+PATIENCE = 90.0  # for `ovn-northd` and both `ovn-controller` on a busy machine
 
 
 class Networks(NamedTuple):
@@ -30,3 +33,9 @@ def networks(lab: Lab) -> Iterator[Networks]:
     lab.let_strangers_in()
     yield Networks(blue, red, external, router["id"], outside)
     host.remove(lab.layout, outside)
+
+
+def until_reached(lab: Lab, frm: Vm, to: str, *, wanted: bool = True) -> None:
+    """Asked anew each second: what is told OVN is in place some time after the API's answer, and one ping ends with
+    the first error that it hears."""
+    until(lambda: lab.ping(frm, to, seconds=1) == wanted, f"{frm.name} reaches {to}: {wanted}", seconds=PATIENCE)

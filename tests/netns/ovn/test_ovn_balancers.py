@@ -9,14 +9,13 @@ import pytest
 from tests.netns.harness import Lab, until
 from tests.netns.l3.test_routing import address
 from tests.netns.lb.balancers import Balancer, Talk, ask, serving
-from tests.netns.ovn.ovn_networks import networks
+from tests.netns.ovn.ovn_networks import PATIENCE, networks
 
 from netweft.lab import build
 from netweft.lab.vm import Vm
 
 pytestmark = pytest.mark.ovs
 VIP = "10.60.0.100"
-PATIENCE = 90.0  # for `ovn-northd` and both `ovn-controller` on a busy machine
 ENOUGH, TIMES = 30.0, 3
 
 

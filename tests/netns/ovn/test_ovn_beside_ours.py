@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 from tests.netns.harness import ON_OVN, Lab, until
 from tests.netns.l3.test_routing import address
+from tests.netns.ovn.ovn_networks import until_reached
 from tests.netns.switches.switches import vlan
 
 from netweft.lab import build
@@ -44,7 +45,7 @@ def test_each_has_its_kind_of_agent(lab: Lab, stage: Stage) -> None:
 @pytest.mark.parametrize(("frm", "to"), [("theirs", "ours"), ("ours", "theirs")])
 def test_members_of_one_group_talk(lab: Lab, stage: Stage, frm: str, to: str) -> None:
     """By the default group alone, whose rule names itself: each side knows the other's members."""
-    assert lab.ping(getattr(stage, frm), address(getattr(stage, to)))
+    until_reached(lab, getattr(stage, frm), address(getattr(stage, to)))
 
 
 @pytest.mark.parametrize("node", ["hv1", "hv2"])
