@@ -21,7 +21,7 @@ def load_ovn(settings: ServerSettings) -> OvnMechanism:
             raise SettingsError(f"{setting}: {remote!r} is not unix:/PATH, tcp:HOST:PORT or ssl:HOST:PORT")
     is_secured = any(remote.startswith("ssl:") for remote in remotes.values())
     tls = _tls(settings) if is_secured else None
-    return OvnMechanism(settings.ovn_northbound, settings.ovn_southbound, tls)
+    return OvnMechanism(settings.ovn_northbound, settings.ovn_southbound, tls, domain=settings.dns_domain)
 
 
 def _tls(settings: ServerSettings) -> ssl.SSLContext:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from netweft.model import Network
 from netweft.plugins.mechanisms import Link, Seen, View, Wanted
-from netweft.plugins.mechanisms.ovn import dhcp, firewalls, routing, security, switching
+from netweft.plugins.mechanisms.ovn import dhcp, firewalls, names, qos, routing, security, switching
 from netweft.plugins.mechanisms.ovn.balancing import Balancing
 from netweft.plugins.mechanisms.ovn.members import Members, news
 from netweft.plugins.mechanisms.ovn.northbound import Northbound, in_order
@@ -23,22 +23,29 @@ class OvnMechanism:
     hosts: frozenset[str] = frozenset()
     kinds = KINDS
 
-    def __init__(self, northbound: str, southbound: str, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, northbound: str, southbound: str, tls: ssl.SSLContext | None = None, *, domain: str = ""
+    ) -> None:
+        """domain: of names of networks without one."""
         self.changed = asyncio.Event()
         self._north = Northbound(northbound, self.changed.set, tls)
         self._south = Southbound(southbound, self.changed.set, tls)
         self._chassis: Mapping[str, Chassis] = {}
+        self._domain = domain
         self._members: Members | None = None  # as they were looked at last
 
     def desired(self, view: View) -> Mapping[str, Wanted]:
         rows = Rows(view)
         balancing = Balancing(rows)
         self._members = balancing.members
+        named = {id: (names.key_of(id), one) for id, one in names.desired(rows, self._domain).items()}
         return dict(
             [
                 *balancing.wanted.items(),
-                *switching.desired(rows, balancing.switches),
-                *dhcp.desired(rows),
+                *named.values(),
+                *switching.desired(rows, balancing.switches, {id: its for id, (its, _) in named.items()}),
+                *qos.desired(rows),
+                *dhcp.desired(rows, self._domain),
                 *security.desired(rows),
                 *firewalls.desired(rows),
                 *routing.desired(rows, {host: one.name for host, one in self._chassis.items()}, balancing.routers),

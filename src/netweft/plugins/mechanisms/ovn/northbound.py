@@ -135,6 +135,8 @@ class Writing:
                     for verb, keys in (("delete", before - after), ("insert", after - before))
                     if keys
                 ]
+            elif kind is As.ENTRIES:
+                mutations += _entries(name, was.get(name) or {}, now.get(name) or {})
             else:
                 values[name] = self._value(kind, now.get(name))
         where = [["_uuid", "==", ["uuid", self._uuids[key]]]]
@@ -183,13 +185,23 @@ class Writing:
     def _value(self, kind: As, value: Any) -> Any:
         if kind is As.REFS:
             return ["set", self._refs(value or ())]
-        if kind is As.MAP:
+        if kind in (As.MAP, As.ENTRIES):
             return to_map(value or {})
         if kind is As.SET:
             return ["set", list(value or ())]
         if value is None:
             return ["set", []] if kind is As.OPTIONAL else ""
         return value
+
+
+def _entries(column: str, was: Mapping[str, str], now: Mapping[str, str]) -> Iterable[list[Any]]:
+    """What is there is not replaced by an insertion (RFC 7047, 5.1): it goes first."""
+    gone = sorted(key for key, value in was.items() if now.get(key) != value)
+    new = {key: value for key, value in now.items() if was.get(key) != value}
+    if gone:
+        yield [column, "delete", ["set", gone]]
+    if new:
+        yield [column, "insert", to_map(new)]
 
 
 def in_order(steps: Iterable[Step]) -> list[Step]:
@@ -209,7 +221,7 @@ def _columns(table: str) -> tuple[str, ...]:
 
 
 def _read(value: Any, kind: As, names: Mapping[str, str]) -> Any:
-    if kind is As.MAP:
+    if kind in (As.MAP, As.ENTRIES):
         return from_map(value)
     if kind is As.SET:
         return from_set(value)

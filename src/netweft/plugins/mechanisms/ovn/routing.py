@@ -19,6 +19,9 @@ from netweft.plugins.mechanisms.ovn.rows import (
 )
 from netweft.plugins.mechanisms.ovn.schema import key, row
 
+# seconds after which a neighbour is asked for again: OVN keeps what one said once for ever otherwise
+NEIGHBOUR_AGE: Final = 300
+RA_SECONDS: Final = 60  # between advertisements, at most; the least is a third of it
 MOST_CHASSIS: Final = 5  # of one gateway, as in Neutron's driver
 _RA_MODES: Final = {"slaac": "slaac", "dhcpv6-stateless": "dhcpv6_stateless", "dhcpv6-stateful": "dhcpv6_stateful"}
 
@@ -28,7 +31,8 @@ def desired(rows: Rows, chassis: Mapping[str, str], balancers: Mapping[str, list
     forwarded = forwarding.balancers(rows)
     yield from forwarding.desired(forwarded)
     for router in rows.routers.values():
-        columns = {"name": neutron_name(router["id"]), "enabled": bool(router["admin_state_up"])}
+        columns: dict[str, Any] = {"name": neutron_name(router["id"]), "enabled": bool(router["admin_state_up"])}
+        columns["options"] = {"mac_binding_age_threshold": str(NEIGHBOUR_AGE)}
         its = [key for key, one in forwarded[router["id"]].items() if not one.refused]
         columns["load_balancer"] = [*its, *balancers.get(router_key(router["id"]), [])]
         yield router_key(router["id"]), Wanted(row(columns))
@@ -64,13 +68,14 @@ def _port(rows: Rows, router: Row, port: Row) -> Iterator[tuple[str, Wanted]]:
 
 
 def _advertised(rows: Rows, port: Row, network: Row) -> dict[str, str]:
-    modes = [
-        subnet.get("ipv6_ra_mode")
-        for fixed in port.get("fixed_ips") or ()
-        if (subnet := rows.subnets.get(fixed["subnet_id"])) and subnet["ip_version"] == 6
-    ]
-    mode = next((_RA_MODES[mode] for mode in modes if mode), None)
-    return {"address_mode": mode, "send_periodic": "true", "mtu": str(network["mtu"])} if mode else {}
+    found = [rows.subnets.get(fixed["subnet_id"]) for fixed in port.get("fixed_ips") or ()]
+    subnets = [subnet for subnet in found if subnet and subnet["ip_version"] == 6]
+    mode = next((_RA_MODES[subnet["ipv6_ra_mode"]] for subnet in subnets if subnet.get("ipv6_ra_mode")), None)
+    if mode is None:
+        return {}
+    said = {"address_mode": mode, "send_periodic": "true", "max_interval": str(RA_SECONDS), "mtu": str(network["mtu"])}
+    servers = [one for subnet in subnets for one in subnet.get("dns_nameservers") or () if ip_address(one).version == 6]
+    return said | ({"rdnss": servers[0]} if servers else {})  # it takes one only
 
 
 def _gateway_chassis(port: Row, chassis: Mapping[str, str]) -> Iterator[tuple[str, Wanted]]:

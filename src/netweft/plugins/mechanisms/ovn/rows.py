@@ -68,12 +68,14 @@ class Rows:
             self.subnets_of[subnet["network_id"]].append(subnet)
         self.router_ports: dict[str, list[Row]] = defaultdict(list)
         self.routers_of: dict[str, set[str]] = defaultdict(set)  # networks that they have interfaces on
+        self.routed: set[tuple[str, str]] = set()  # subnet and address of routers' interfaces
         self.sources: dict[str, str] = {}  # subnet -> the address that asks members there
         for port in self.all_ports.values():
             if port["device_owner"] in (INTERFACE, GATEWAY):
                 self.router_ports[port["device_id"]].append(port)
             if port["device_owner"] == INTERFACE:
                 self.routers_of[port["network_id"]].add(port["device_id"])
+                self.routed |= {(one["subnet_id"], one["ip_address"]) for one in port.get("fixed_ips") or ()}
             if port["device_owner"] == ASKING_OWNER and port["device_id"]:  # without one it is anybody's
                 self.sources |= {one["subnet_id"]: one["ip_address"] for one in port["fixed_ips"]}
 

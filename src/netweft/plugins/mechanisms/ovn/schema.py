@@ -16,13 +16,14 @@ Columns: TypeAlias = dict[str, Any]
 
 
 class As(Enum):
-    """What a column's value is.  REFS: keys of other rows."""
+    """What a column's value is.  REFS: keys of other rows.  ENTRIES: a map of which only the difference is written."""
 
     SCALAR = "scalar"
     OPTIONAL = "optional"
     SET = "set"
     MAP = "map"
     REFS = "refs"
+    ENTRIES = "entries"
 
 
 class Table(Struct, frozen=True):
@@ -34,6 +35,7 @@ class Table(Struct, frozen=True):
 
 TABLES: Final[Mapping[str, Table]] = {
     "Address_Set": Table({"name": As.SCALAR, "addresses": As.SET}),
+    "DNS": Table({"records": As.ENTRIES}),
     "DHCP_Options": Table({"cidr": As.SCALAR, "options": As.MAP}),
     "Load_Balancer": Table(
         {
@@ -49,7 +51,9 @@ TABLES: Final[Mapping[str, Table]] = {
         {"vip": As.SCALAR, "options": As.MAP},
         ("Load_Balancer", "health_check"),
     ),
-    "Logical_Switch": Table({"name": As.SCALAR, "other_config": As.MAP, "load_balancer": As.REFS}),
+    "Logical_Switch": Table(
+        {"name": As.SCALAR, "other_config": As.MAP, "load_balancer": As.REFS, "dns_records": As.REFS}
+    ),
     "Logical_Switch_Port": Table(
         {
             "name": As.SCALAR,
@@ -80,7 +84,7 @@ TABLES: Final[Mapping[str, Table]] = {
         {"priority": As.SCALAR, "direction": As.SCALAR, "match": As.SCALAR, "action": As.SCALAR},
         ("Port_Group", "acls"),
     ),
-    "Logical_Router": Table({"name": As.SCALAR, "enabled": As.OPTIONAL, "load_balancer": As.REFS}),
+    "Logical_Router": Table({"name": As.SCALAR, "enabled": As.OPTIONAL, "options": As.MAP, "load_balancer": As.REFS}),
     "Logical_Router_Port": Table(
         {"name": As.SCALAR, "mac": As.SCALAR, "networks": As.SET, "options": As.MAP, "ipv6_ra_configs": As.MAP},
         ("Logical_Router", "ports"),

@@ -1,48 +1,47 @@
-"""Networks and ports: logical switches, their ports, the way to a wire, QoS."""
+"""Networks and ports: logical switches, their ports, the way to a wire."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from netweft.plugins.mechanisms import Row, Wanted
-from netweft.plugins.mechanisms.ovn import dhcp
+from netweft.plugins.mechanisms.ovn import dhcp, names
 from netweft.plugins.mechanisms.ovn.rows import (
     GATEWAY,
     HOST,
-    INTERFACE,
     Rows,
     addresses,
     neutron_name,
     port_key,
     router_port_name,
-    rule_list,
     switch_key,
 )
-from netweft.plugins.mechanisms.ovn.schema import key, row
-
-_PRIORITY: Final = 2002
-_DIRECTIONS: Final = {"egress": ("from-lport", "inport"), "ingress": ("to-lport", "outport")}
+from netweft.plugins.mechanisms.ovn.schema import row
 
 
-def desired(rows: Rows, balancers: Mapping[str, list[str]]) -> Iterator[tuple[str, Wanted]]:
-    """balancers: of switches, by key."""
+def desired(rows: Rows, balancers: Mapping[str, list[str]], named: Mapping[str, str]) -> Iterator[tuple[str, Wanted]]:
+    """balancers: of switches, by key.  named: network -> the row with its names."""
     parents = {sub["port_id"]: (trunk, sub) for trunk in rows.trunks.values() for sub in trunk["sub_ports"]}
     for network in rows.networks.values():
-        yield from _switch(network, balancers.get(switch_key(network["id"]), []))
+        yield from _switch(network, balancers.get(switch_key(network["id"]), []), named.get(network["id"]))
     for port in rows.ports.values():
         yield _port(rows, port, parents)
-        yield from _qos(rows, port)
     for ports in rows.router_ports.values():
         for port in ports:
             if port["network_id"] in rows.networks:
                 yield _router_side(port)
 
 
-def _switch(network: Row, balancers: list[str]) -> Iterator[tuple[str, Wanted]]:
+def _switch(network: Row, balancers: list[str], named: str | None) -> Iterator[tuple[str, Wanted]]:
     name = neutron_name(network["id"])
     # no requested-tnl-key: what has that key already, such as a router, would get another one; ovn-controller before
     # 24.03 crashes then, or has no flows of the new network (OVN's commit 425f699e2b20)
     config = {"vlan-passthru": str(bool(network.get("vlan_transparent"))).lower()}
-    yield switch_key(network["id"]), Wanted(row({"name": name, "other_config": config, "load_balancer": balancers}))
+    columns = {
+        "name": name,
+        "other_config": config,
+        "load_balancer": balancers,
+        "dns_records": [named] if named else [],
+    }
+    yield switch_key(network["id"]), Wanted(row(columns))
     if physical := network.get("provider:physical_network"):
         name = f"provnet-{network['id']}"
         wire = {
@@ -63,7 +62,7 @@ def _port(rows: Rows, port: Row, parents: Mapping[str, tuple[Row, Row]]) -> tupl
     columns = {
         "name": port["id"],
         "addresses": [" ".join([mac, *ips]), *([] if is_guarded and not others else ["unknown"])],
-        "options": {"requested-chassis": port[HOST]} if port.get(HOST) else {},
+        "options": ({"requested-chassis": port[HOST]} if port.get(HOST) else {}) | names.of_port(port),
         "enabled": bool(port["admin_state_up"]),
         "dhcpv4_options": dhcp.options_of(rows, port, 4),
         "dhcpv6_options": dhcp.options_of(rows, port, 6),
@@ -87,29 +86,3 @@ def _router_side(port: Row) -> tuple[str, Wanted]:
         options["nat-addresses"] = "router"
     columns = {"name": port["id"], "type": "router", "addresses": ["router"], "options": options}
     return port_key(port["id"]), Wanted(row(columns, switch_key(port["network_id"])))
-
-
-def _qos(rows: Rows, port: Row) -> Iterator[tuple[str, Wanted]]:
-    network = rows.networks[port["network_id"]]
-    if port["device_owner"] == INTERFACE:
-        return
-    policy = rows.policies.get(port.get("qos_policy_id") or network.get("qos_policy_id") or "")
-    parent = switch_key(port["network_id"])
-    for rule in rule_list(policy, "bandwidth_limit"):
-        direction, side = _DIRECTIONS[rule["direction"]]
-        burst = rule["max_burst_kbps"] or int(rule["max_kbps"] * 0.8)  # as Neutron does where none is given
-        columns = {
-            "priority": _PRIORITY,
-            "direction": direction,
-            "match": f'{side} == "{port["id"]}"',
-            "bandwidth": {"rate": rule["max_kbps"], "burst": burst},
-        }
-        yield key("QoS", f"{port['id']}-{rule['direction']}-limit"), Wanted(row(columns, parent))
-    for rule in rule_list(policy, "dscp_marking"):
-        columns = {
-            "priority": _PRIORITY,
-            "direction": "from-lport",
-            "match": f'inport == "{port["id"]}"',
-            "action": {"dscp": rule["dscp_mark"]},
-        }
-        yield key("QoS", f"{port['id']}-dscp"), Wanted(row(columns, parent))
