@@ -78,7 +78,7 @@ def test_a_port_is_where_it_is_bound_with_its_addresses_and_no_others() -> None:
         "name": "port-1",
         "addresses": ["fa:16:3e:00:00:05 10.0.0.5"],
         "port_security": ["fa:16:3e:00:00:05 10.0.0.5"],
-        "options": {"requested-chassis": "hv1", "hostname": "host-10-0-0-5"},
+        "options": {"requested-chassis": "hv1", "hostname": '"host-10-0-0-5"'},
         "enabled": True,
         "dhcpv4_options": ["DHCP_Options subnet-1"],
     }

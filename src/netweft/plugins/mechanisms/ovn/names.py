@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from netweft.model.names import fully_qualified, host_name, pointer, rooted
 from netweft.plugins.mechanisms import Row, Wanted
+from netweft.plugins.mechanisms.ovn.dhcp_extras import quoted
 from netweft.plugins.mechanisms.ovn.rows import HOST, Rows, addresses
 from netweft.plugins.mechanisms.ovn.schema import key, row
 
@@ -44,7 +45,7 @@ def _of(port: Row, network: Row, domain: str) -> Iterator[tuple[str, str]]:
 
 
 def of_port(port: Row) -> dict[str, str]:
-    """What DHCP calls it."""
+    """What DHCP calls it; `ovn-northd` takes it as it stands, so it is a string of OVN's."""
     own = addresses(port, 4)
     name = (port.get("dns_name") or "").rstrip(".").partition(".")[0]
-    return {"hostname": name or host_name(own[0])} if own else {}
+    return {"hostname": quoted(name or host_name(own[0]))} if own else {}
