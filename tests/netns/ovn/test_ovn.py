@@ -3,6 +3,8 @@
 `make test-ovn` runs the labs' other tests so (docs/ovn.md).
 """
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -13,10 +15,20 @@ from tests.netns.outside import OUTSIDE
 from tests.netns.ovn.ovn_networks import PATIENCE, networks, until_reached
 
 from netweft.lab import build
-from netweft.lab.commands import run
+from netweft.lab.commands import in_namespace, run
 from netweft.lab.vm import Vm
 
 pytestmark = pytest.mark.ovs
+EXTRA = [{"opt_name": "bootfile-name", "opt_value": 'net"boot', "ip_version": 4}]
+# asks a name server for an address; says what it is told
+ASKS = """
+import sys, dns.message, dns.query
+try:
+    for answer in dns.query.udp(dns.message.make_query(sys.argv[2], "A"), sys.argv[1], timeout=2).answer:
+        print(answer[0])
+except dns.exception.Timeout:
+    pass
+"""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +48,10 @@ class Stage(NamedTuple):
 @pytest.fixture(scope="module")
 def stage(lab: Lab) -> Iterator[Stage]:
     with networks(lab) as nets:
-        one, two = lab.add_vm("hv1", nets.blue, dhcp=True), lab.add_vm("hv2", nets.blue, dhcp=True)
+        one, two = (
+            lab.add_vm(node, nets.blue, dhcp=True, dns_name=f"on-{node}", extra_dhcp_opts=EXTRA)
+            for node in ("hv1", "hv2")
+        )
         yield Stage(nets.blue, one, two, lab.add_vm("hv2", nets.red, dhcp=True), nets.external, nets.router)
 
 
@@ -58,6 +73,19 @@ def test_hosts_are_agents_and_bind_ports(lab: Lab, stage: Stage) -> None:
 def test_on_one_network_across_hosts(lab: Lab, stage: Stage) -> None:
     """With the addresses that OVN's DHCP gave."""
     until_reached(lab, stage.one, address(stage.two))
+
+
+def test_a_vm_is_found_by_its_name(lab: Lab, stage: Stage) -> None:
+    """Asked of the router, which DHCP names where the subnet has no name server."""
+    at = lab.layout.vm_namespace(stage.two.name), sys.executable, "-c", ASKS, "10.60.0.1"
+
+    def told() -> str:
+        return subprocess.check_output(in_namespace(*at, "on-hv1.openstacklocal"), text=True).strip()
+
+    until_reached(lab, stage.two, "10.60.0.1")
+    until(lambda: told() == address(stage.one), "OVN answers", seconds=PATIENCE)
+    resolver = (lab.layout.vms / f"{stage.two.name}.d/resolv.conf").read_text()
+    assert resolver == "search openstacklocal\nnameserver 10.60.0.1\n"
 
 
 def test_through_a_router_and_out_by_snat(lab: Lab, stage: Stage) -> None:

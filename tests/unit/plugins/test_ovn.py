@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from netweft.plugins.mechanisms import BareMetal, Host, Row
-from netweft.plugins.mechanisms.ovn import dhcp, dhcp_extras, names, qos, routing, security, switching
+from netweft.plugins.mechanisms.ovn import qos, routing, security, switching
 from netweft.plugins.mechanisms.ovn.load import load_ovn
 from netweft.plugins.mechanisms.ovn.northbound import Writing, in_order
 from netweft.plugins.mechanisms.ovn.rows import AGENT, Rows
@@ -117,123 +117,6 @@ def test_a_sub_port_is_inside_its_parent() -> None:
     trunk = {"id": "trunk-1", "port_id": "parent", "sub_ports": [{"port_id": PORT, "segmentation_id": 7}]}
     found = switched(trunks=[trunk])["Logical_Switch_Port port-1"]
     assert (found["parent_name"], found["tag"]) == ("parent", 7)
-
-
-def test_dhcp_says_what_the_subnet_says() -> None:
-    routes = [{"destination": "10.9.0.0/16", "nexthop": "10.0.0.9"}]
-    servers = ["9.9.9.9", "2001:db8::1", "0.0.0.0"]
-    told = dict(dhcp.desired(rows(subnets=[subnet(dns_nameservers=servers, host_routes=routes)]), "a.example."))
-    options = told["DHCP_Options subnet-1"].value["options"]
-    assert options["classless_static_route"] == "{10.9.0.0/16,10.0.0.9, 0.0.0.0/0,10.0.0.1}"
-    assert (options["dns_server"], options["router"], options["mtu"]) == ("{9.9.9.9}", "10.0.0.1", "1442")
-    assert options["domain_name"] == '"a.example"'
-
-
-@pytest.mark.parametrize(
-    "modes", [{"ipv6_address_mode": "slaac"}, {"ipv6_ra_mode": "dhcpv6-stateful"}, {"enable_dhcp": False}]
-)
-def test_where_another_gives_addresses_nobody_is_answered(modes: Row) -> None:
-    six = subnet(**{"ip_version": 6, "cidr": "2001:db8::/64", "gateway_ip": "2001:db8::1", **modes})
-    assert dict(dhcp.desired(rows(subnets=[six]), "")) == {}
-
-
-def test_where_nobody_is_named_as_name_server_the_router_is() -> None:
-    inside = port("inside", device_owner="network:router_interface", device_id="router-1",
-                  fixed_ips=[{"subnet_id": SUBNET, "ip_address": "10.0.0.1"}])  # fmt: skip
-
-    def told(**of: Any) -> Any:
-        return dict(dhcp.desired(rows(ports=[inside], subnets=[subnet(**of)]), ""))["DHCP_Options subnet-1"].value
-
-    assert told()["options"]["dns_server"] == "{10.0.0.1}"
-    assert "dns_server" not in told(dns_nameservers=["0.0.0.0"])["options"]
-
-
-def test_a_ports_own_options_replace_the_subnets() -> None:
-    extras = [
-        {"opt_name": "option:lease-time", "opt_value": "6", "ip_version": 4},
-        {"opt_name": "26", "opt_value": "", "ip_version": 4},
-        {"opt_name": "server-ip-address", "opt_value": "10.0.0.9", "ip_version": 4},
-        {"opt_name": "bootfile-name", "opt_value": 'x"); drop; ("', "ip_version": 4},
-        {"opt_name": "router", "opt_value": "10.0.0.1); drop", "ip_version": 4},
-        {"opt_name": "classless-static-route", "opt_value": "10.8.0.0/16,10.0.0.8", "ip_version": 4},
-    ]
-    own = port(extra_dhcp_opts=extras)
-    told = dict(dhcp.desired(rows(ports=[own]), ""))
-    options = told["DHCP_Options port-1-subnet-1"].value["options"]
-    assert options["lease_time"] == "6"
-    assert "mtu" not in options
-    assert options["router"] == "10.0.0.1"
-    assert options["bootfile_name"] == r'"x\"); drop; (\""'
-    assert options["classless_static_route"] == "{10.8.0.0/16,10.0.0.8}"
-    assert switched(ports=[own])["Logical_Switch_Port port-1"]["dhcpv4_options"] == ["DHCP_Options port-1-subnet-1"]
-    refused = told["DHCP_Options port-1 unsaid"]
-    assert "'server-ip-address'" in refused.refused
-    assert "'10.0.0.1); drop'" in refused.refused
-    assert refused.ports == {PORT}
-
-
-def test_what_ovn_needs_is_said_even_if_a_port_wants_it_left_out() -> None:
-    own = port(extra_dhcp_opts=[{"opt_name": "lease-time", "opt_value": "", "ip_version": 4}])
-    told = dict(dhcp.desired(rows(ports=[own]), ""))["DHCP_Options port-1-subnet-1"].value
-    assert told["options"]["lease_time"] == str(dhcp.LEASE_SECONDS)
-
-
-@pytest.mark.parametrize("value", ["\n", "a\x00b"])
-def test_what_cannot_be_printed_is_no_text(value: str) -> None:
-    with pytest.raises(ValueError, match="printable"):
-        dhcp_extras.quoted(value)
-
-
-def test_ports_are_found_by_their_names_in_their_own_network() -> None:
-    six = {"subnet_id": "subnet-6", "ip_address": "fd00::5"}
-    web = port(dns_name="Web", fixed_ips=[{"subnet_id": SUBNET, "ip_address": "10.0.0.5"}, six])
-    again = port("port-2", dns_name="web", fixed_ips=[{"subnet_id": SUBNET, "ip_address": "10.0.0.6"}],
-                 **{"binding:host_id": "hv2"})  # fmt: skip
-    nowhere = port("port-3", dns_name="late", **{"binding:host_id": ""})
-    found = names.desired(rows(networks=[network(dns_domain="corp.")], ports=[web, again, nowhere, port("p")]), "a.b.")
-    both = "10.0.0.5 fd00::5 10.0.0.6"
-    records = found[NET].value["records"]
-    pointers = {name: value for name, value in records.items() if name.endswith(".arpa")}
-    assert set(pointers.values()) == {"web.corp"}
-    assert "5.0.0.10.in-addr.arpa" in pointers
-    assert {name: value for name, value in records.items() if name not in pointers} == {
-        "web": both,
-        "web.corp": both,
-        "web.a.b": both,
-    }
-
-
-def test_a_networks_switch_has_its_names() -> None:
-    found = dict(switching.desired(rows(), {}, {NET: names.key_of(NET)}))
-    assert found["Logical_Switch neutron-net-1"].value["dns_records"] == ["DNS net-1"]
-
-
-@pytest.mark.parametrize("distributed", [True, False])
-def test_a_floating_ip_is_limited_where_it_is_translated(distributed: bool) -> None:
-    rule = {"type": "bandwidth_limit", "direction": "ingress", "max_kbps": 1000, "max_burst_kbps": 0}
-    gateway = port("gateway", network_id="outside", device_owner="network:router_gateway", device_id="router-1",
-                   fixed_ips=[{"subnet_id": "out-1", "ip_address": "203.0.113.20"}])  # fmt: skip
-    one = {"id": "f1", "router_id": "router-1", "fixed_ip_address": "10.0.0.5", "floating_ip_address": "203.0.113.50",
-           "port_id": PORT, "distributed": distributed, "qos_policy_id": "slow"}  # fmt: skip
-    info = {"network_id": "outside", "qos_policy_id": "slow"}
-    every = rows(
-        networks=[network(), OUTSIDE],
-        ports=[port(), gateway],
-        routers=[{**ROUTER, "external_gateway_info": info}],
-        floatingips=[one],
-        policies=[{"id": "slow", "rules": [rule]}],
-    )
-    found = {key: one.value for key, one in qos.desired(every)}
-    where = PORT if distributed else "cr-lrp-gateway"
-    match = f'outport == "gateway" && ip4.dst == 203.0.113.50 && is_chassis_resident("{where}")'
-    assert found["QoS floatingip-f1-ingress-limit"] == {
-        "in": "Logical_Switch neutron-outside",
-        "priority": 2301,
-        "direction": "to-lport",
-        "match": match,
-        "bandwidth": {"rate": 1000, "burst": 800},
-    }
-    assert "203.0.113.20" in found["QoS router-1-gateway-ingress-limit"]["match"]
 
 
 def rule(**values: Any) -> Row:
@@ -355,6 +238,34 @@ def test_a_floating_ip_is_on_the_vms_own_chassis_if_it_may(distributed: bool) ->
     assert (found.get("external_mac"), found.get("logical_port")) == (
         ("fa:16:3e:00:00:50", PORT) if distributed else (None, None)
     )
+
+
+@pytest.mark.parametrize("distributed", [True, False])
+def test_a_floating_ip_is_limited_where_it_is_translated(distributed: bool) -> None:
+    rule = {"type": "bandwidth_limit", "direction": "ingress", "max_kbps": 1000, "max_burst_kbps": 0}
+    gateway = port("gateway", network_id="outside", device_owner="network:router_gateway", device_id="router-1",
+                   fixed_ips=[{"subnet_id": "out-1", "ip_address": "203.0.113.20"}])  # fmt: skip
+    one = {"id": "f1", "router_id": "router-1", "fixed_ip_address": "10.0.0.5", "floating_ip_address": "203.0.113.50",
+           "port_id": PORT, "distributed": distributed, "qos_policy_id": "slow"}  # fmt: skip
+    info = {"network_id": "outside", "qos_policy_id": "slow"}
+    every = rows(
+        networks=[network(), OUTSIDE],
+        ports=[port(), gateway],
+        routers=[{**ROUTER, "external_gateway_info": info}],
+        floatingips=[one],
+        policies=[{"id": "slow", "rules": [rule]}],
+    )
+    found = {key: one.value for key, one in qos.desired(every)}
+    where = PORT if distributed else "cr-lrp-gateway"
+    match = f'outport == "gateway" && ip4.dst == 203.0.113.50 && is_chassis_resident("{where}")'
+    assert found["QoS floatingip-f1-ingress-limit"] == {
+        "in": "Logical_Switch neutron-outside",
+        "priority": 2301,
+        "direction": "to-lport",
+        "match": match,
+        "bandwidth": {"rate": 1000, "burst": 800},
+    }
+    assert "203.0.113.20" in found["QoS router-1-gateway-ingress-limit"]["match"]
 
 
 # -- as operations of OVSDB

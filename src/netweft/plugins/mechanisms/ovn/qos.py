@@ -27,22 +27,27 @@ def desired(rows: Rows) -> Iterator[tuple[str, Wanted]]:
     for port in rows.ports.values():
         yield from _of_port(rows, port)
     gateways = {port["device_id"]: port for port in rows.all_ports.values() if port["device_owner"] == GATEWAY}
+    gateways = {id: one for id, one in gateways.items() if id in rows.routers and one["network_id"] in rows.networks}
     for id, gateway in gateways.items():
-        if (router := rows.routers.get(id)) and gateway["network_id"] in rows.networks:
-            policy = rows.policies.get((router.get("external_gateway_info") or {}).get("qos_policy_id") or "")
-            for address in addresses(gateway, 4):
-                at = _Outside(gateway, f"cr-{router_port_name(gateway['id'])}", GATEWAY_PRIORITY)
-                yield from at.limits(f"{id}-gateway", address, policy)
-    for one in rows.floating_ips.values():
-        gateway = gateways.get(one.get("router_id") or "")
-        if gateway is None or gateway["network_id"] not in rows.networks or not one.get("fixed_ip_address"):
-            continue
-        network = rows.networks.get(one.get("floating_network_id") or "", {})
-        policy = rows.policies.get(one.get("qos_policy_id") or network.get("qos_policy_id") or "")
-        own = one.get("distributed") is not False and one.get("port_id") in rows.ports
-        where = str(one["port_id"]) if own else f"cr-{router_port_name(gateway['id'])}"
-        at = _Outside(gateway, where, FLOATING_PRIORITY)
-        yield from at.limits(f"floatingip-{one['id']}", one["floating_ip_address"], policy)
+        policy = rows.policies.get((rows.routers[id].get("external_gateway_info") or {}).get("qos_policy_id") or "")
+        at = _Outside(gateway, _gateways_place(gateway), GATEWAY_PRIORITY)
+        for address in addresses(gateway, 4):
+            yield from at.limits(f"{id}-gateway", address, policy)
+    for floating in rows.floating_ips.values():
+        if (id := floating.get("router_id") or "") in gateways and floating.get("fixed_ip_address"):
+            yield from _of_floating_ip(rows, floating, gateways[id])
+
+
+def _of_floating_ip(rows: Rows, floating: Row, gateway: Row) -> Iterator[tuple[str, Wanted]]:
+    network = rows.networks.get(floating.get("floating_network_id") or "", {})
+    policy = rows.policies.get(floating.get("qos_policy_id") or network.get("qos_policy_id") or "")
+    own = floating.get("distributed") is not False and floating.get("port_id") in rows.ports
+    at = _Outside(gateway, str(floating["port_id"]) if own else _gateways_place(gateway), FLOATING_PRIORITY)
+    yield from at.limits(f"floatingip-{floating['id']}", floating["floating_ip_address"], policy)
+
+
+def _gateways_place(gateway: Row) -> str:
+    return f"cr-{router_port_name(gateway['id'])}"
 
 
 class _Outside:
