@@ -109,8 +109,10 @@ class CliSwitch:
         elif found := re.fullmatch(r"no vlan (\d+)", line):
             self.vlans.pop(int(found[1]), None)
         elif found := re.fullmatch(r"switchport trunk allowed vlan (add|remove) (\d+)", line):
-            allowed = self.allowed.setdefault(name, set())
+            allowed = self.allowed.setdefault(name, set(range(1, 4095)))
             (allowed.add if found[1] == "add" else allowed.discard)(int(found[2]))
+        elif line == "switchport trunk allowed vlan none":
+            self.allowed[name] = set()
         elif found := re.fullmatch(r"switchport access vlan (\d+)", line):
             self.access[name] = int(found[1])
         elif line == "no switchport access vlan":

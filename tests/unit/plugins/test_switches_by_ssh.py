@@ -122,7 +122,7 @@ SAID: Mapping[str, tuple[str, dict[str, Any]]] = {
     "netmiko_cisco_nxos": (
         "vlan 1,101-102\nvlan 101\n  name net101\ninterface Ethernet1/1\n  switchport mode trunk\n"
         "  switchport trunk allowed vlan 5,101-102\ninterface Ethernet1/2\n  switchport access vlan 101\n",
-        {"vlan 1": "", "vlan 101": "net101", "vlan 102": "", "tagged Ethernet1/1 5": True,
+        {"vlan 1": "", "vlan 101": "net101", "vlan 102": "", "tagged Ethernet1/1 5": True, "trunk Ethernet1/1": True,
          "tagged Ethernet1/1 101": True, "tagged Ethernet1/1 102": True, "untagged Ethernet1/2": 101},
     ),
     "netmiko_juniper": (
@@ -130,7 +130,7 @@ SAID: Mapping[str, tuple[str, dict[str, Any]]] = {
         "set interfaces xe-0/0/1 unit 0 family ethernet-switching vlan members 101\nset interfaces xe-0/0/2 disable\n"
         "set interfaces xe-0/0/2 unit 0 family ethernet-switching interface-mode access\n"
         "set interfaces xe-0/0/2 unit 0 family ethernet-switching vlan members 102\n",
-        {"vlan 101": "net101", "tagged xe-0/0/1 101": True, "untagged xe-0/0/2": 102, "enabled xe-0/0/2": False},
+        {"vlan 101": "net101", "trunk xe-0/0/1": True, "tagged xe-0/0/1 101": True, "untagged xe-0/0/2": 102, "enabled xe-0/0/2": False},
     ),
     "netmiko_sonic": (
         "VLAN|Vlan101\nVLAN_MEMBER|Vlan101|Ethernet0 tagged\nVLAN_MEMBER|Vlan101|Ethernet4 untagged\n",
@@ -144,12 +144,12 @@ SAID: Mapping[str, tuple[str, dict[str, Any]]] = {
     "netmiko_dell_os10": (
         'interface vlan101\n description net101\ninterface ethernet1/1/1\n switchport mode trunk\n'
         " switchport trunk allowed vlan 101\n",
-        {"vlan 101": "net101", "tagged ethernet1/1/1 101": True},
+        {"vlan 101": "net101", "trunk ethernet1/1/1": True, "tagged ethernet1/1/1 101": True},
     ),
     "netmiko_hpe_comware": (
         "vlan 101\n name net101\ninterface Twenty-FiveGigE1/0/1\n port link-type trunk\n"
         " port trunk permit vlan 1 101 to 103\ninterface Twenty-FiveGigE1/0/2\n port access vlan 101\n",
-        {"vlan 101": "net101", **{f"tagged Twenty-FiveGigE1/0/1 {vid}": True for vid in (1, 101, 102, 103)},
+        {"vlan 101": "net101", "trunk Twenty-FiveGigE1/0/1": True, **{f"tagged Twenty-FiveGigE1/0/1 {vid}": True for vid in (1, 101, 102, 103)},
          "untagged Twenty-FiveGigE1/0/2": 101},
     ),
     "netweft_linux_bridge": (
@@ -179,7 +179,8 @@ def test_what_a_port_would_have_in_another_mode_is_not_there() -> None:
         "interface Ethernet3\n  switchport mode trunk\n"
     )
     found = dialects()["netmiko_arista_eos"].understand(said)
-    assert found == {"tagged Ethernet1 7": True, "untagged Ethernet2": 102, "all Ethernet3": True}
+    trunks = {"trunk Ethernet1": True, "trunk Ethernet3": True}
+    assert found == trunks | {"tagged Ethernet1 7": True, "untagged Ethernet2": 102, "all Ethernet3": True}
 
 
 @pytest.mark.parametrize(

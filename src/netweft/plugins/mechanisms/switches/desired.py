@@ -93,7 +93,7 @@ def refusal(switch: Switch, network: Network, port: str = "", *, bare_metal: boo
 
 
 def port_refusal(switch: Switch, port: str) -> str:
-    if port and not _PORT.fullmatch(port):
+    if port and not (_PORT.fullmatch(port) and re.fullmatch(switch.port_form or ".*", port)):
         return f"switch {switch.name}: no port can be called {port[:80]!r}"
     if port and not switch.allows(port):
         return f"switch {switch.name}: port {port} is not among its ngs_allowed_ports"

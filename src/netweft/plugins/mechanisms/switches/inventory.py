@@ -59,6 +59,7 @@ class Switch(Struct, frozen=True, kw_only=True):
     """names: what ports' link information may call it: its section's name, its MAC address (small letters).
     hosts: host -> its ports, several for one that is linked twice and no bond.  trunk_ports: to other switches.
     physical_networks: empty for all.  allowed_vlans, allowed_ports: None for all.
+    port_form: what names of its ports match, empty for whatever has no characters that a shell would take for its own.
     lldp: hosts that are told of no switch are found by what they hear.
     transit: trunk ports get the VLANs of all hosts that are linked to any switch, not only of those linked to this one.
     default_vlan: of access ports that nobody uses, None: they are in none.
@@ -74,6 +75,7 @@ class Switch(Struct, frozen=True, kw_only=True):
     physical_networks: frozenset[str] = frozenset()
     allowed_vlans: frozenset[int] | None = None
     allowed_ports: frozenset[str] | None = None
+    port_form: str = ""
     default_vlan: int | None = None
     manage_vlans: bool = True
     disable_inactive_ports: bool = False
@@ -138,7 +140,7 @@ def _switch(name: str, keys: dict[str, str]) -> Switch:
         trunk_ports=tuple(section.words("ngs_trunk_ports")),
         physical_networks=frozenset(section.words("ngs_physical_networks")),
         allowed_vlans=section.vlans("ngs_allowed_vlans"),
-        allowed_ports=frozenset(section.words("ngs_allowed_ports")) or None,
+        allowed_ports=frozenset(section.words("ngs_allowed_ports")) if "ngs_allowed_ports" in keys else None,
         default_vlan=min(default) if default else None,
         manage_vlans=section.flag("ngs_manage_vlans", default=True),
         disable_inactive_ports=section.flag("ngs_disable_inactive_ports", default=False),
@@ -209,7 +211,7 @@ class _Section:
         return int(text)
 
     def vlans(self, key: str) -> frozenset[int] | None:
-        """`300,500-502`; None where there is none."""
+        """`300,500-502`; None where there is no such key."""
         found: set[int] = set()
         for word in self.words(key):
             first, _, last = word.partition("-")
@@ -219,7 +221,7 @@ class _Section:
             if not ids or ids[0] not in _VLANS or ids[-1] not in _VLANS:
                 raise self.wrong(key, f"{word!r} is not within 1 to 4094")
             found.update(ids)
-        return frozenset(found) or None
+        return frozenset(found) if key in self._keys else None
 
     def hosts(self) -> dict[str, tuple[str, ...]]:
         """`hv1:Ethernet1/1, hv1:Ethernet1/2, hv2:Port-Channel7`"""
@@ -251,6 +253,8 @@ class _Section:
             text.format(network_id="", segmentation_id="")
         except (KeyError, IndexError, ValueError):
             raise self.wrong("ngs_network_name_format", "may hold {network_id} and {segmentation_id} only") from None
+        if not text.isprintable():
+            raise self.wrong("ngs_network_name_format", "is several lines")
         return text
 
 

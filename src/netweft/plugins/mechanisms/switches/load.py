@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from functools import partial
 
+import msgspec
+
 from netweft.model import Neighbour
 from netweft.plugins.mechanisms import Mechanism
 from netweft.plugins.mechanisms.switches import inventory
@@ -23,9 +25,14 @@ def load_switches(path: str, heard: Iterable[tuple[str, Neighbour]] = ()) -> lis
         if switch.device_type == VTEP and switch.acls != Acls.NO:
             raise refuse(switch, "netweft_acls", "a VTEP has no ACLs that we know how to write")
     return [
-        VtepMechanism(switch) if switch.device_type == VTEP else SwitchMechanism(switch, hosts, _driver(switch))
+        VtepMechanism(switch) if switch.device_type == VTEP else SwitchMechanism(_formed(switch), hosts, _driver(switch))
         for switch in switches
     ]
+
+
+def _formed(switch: Switch) -> Switch:
+    dialect = dialects().get(switch.device_type)
+    return msgspec.structs.replace(switch, port_form=dialect.port) if dialect is not None else switch
 
 
 def _driver(switch: Switch) -> MakeDriver:

@@ -14,8 +14,7 @@ import asyncssh
 
 from netweft.plugins.mechanisms import Unreachable
 from netweft.plugins.mechanisms.switches import login, netconf_lines
-from netweft.plugins.mechanisms.switches.desired import parts
-from netweft.plugins.mechanisms.switches.dialect import Dialect
+from netweft.plugins.mechanisms.switches.dialect import Dialect, after
 from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.plugins.mechanisms.switches.netconf_session import (
     NOTIFICATION,
@@ -29,7 +28,6 @@ from netweft.reconcile.plan import Step
 
 PORT: Final = 830
 CONFIRM_SECONDS: Final = 30
-_VLAN_WAYS: Final = ("tagged", "untagged", "native", "all")
 CONFIG_CHANGE: Final = "netconf-config-change"
 # of an edit: validated before any of it is done (no step of its own: netconfd 2.13 commits nothing of what was
 # validated by `validate`), and none of it is done where some of it can't be
@@ -82,19 +80,17 @@ class NetconfSwitch:
         """there: what it has now.  A trunk without a list carries all VLANs: one that loses its last is none any
         more."""
         said = [line for step in steps for line in self._dialect.say(step, self._switch)]
-        gone = [parts(str(step.key))[:2] for step in steps if step.now is None]
-        defaulted = {port for way, port in gone if way in ("untagged", "native") and self._switch.default_vlan}
-        left = {parts(key)[1] for key in _after(steps, there) if parts(key)[0] in _VLAN_WAYS}
-        for port in sorted({port for _, port in gone} - left - defaulted - {""}):
-            said += self._dialect.idle(port, self._switch)
-        return said
+        return [*said, *self._dialect.idle(steps, self._switch, there)]
 
     async def _look(self) -> dict[str, Any]:
         asked = element("get-config", element("source", element(RUNNING)), self._filter())
         answer = await self._ask(await self._connected(), asked)
-        lines = (line for data in answer for line in netconf_lines.to_lines(self._dialect.schema, data))
-        self._said = self._dialect.understand("\n".join(lines))
+        self._said = await asyncio.to_thread(self._understood, answer)
         return self._said
+
+    def _understood(self, answer: ET.Element) -> dict[str, Any]:
+        lines = (line for data in answer for line in netconf_lines.to_lines(self._dialect.schema, data))
+        return self._dialect.understand("\n".join(lines))
 
     def _filter(self) -> ET.Element:
         root = element("filter", type="subtree")
@@ -113,7 +109,7 @@ class NetconfSwitch:
                 return {str(steps[0].key): str(error)}
             half = len(steps) // 2
             return await self._transaction(steps[:half]) | await self._transaction(steps[half:])
-        self._said = _after(steps, there)
+        self._said = after(steps, there)
         return {}
 
     async def _write(self, session: NetconfSession, lines: Iterable[str]) -> None:
@@ -211,12 +207,6 @@ async def _opened(connection: asyncssh.SSHClientConnection) -> NetconfSession:
     session = NetconfSession(reader, writer)
     await session.hello()
     return session
-
-
-def _after(steps: Iterable[Step], there: Mapping[str, Any]) -> dict[str, Any]:
-    gone = {str(step.key) for step in steps if step.now is None}
-    made = {str(step.key): step.now for step in steps if step.now is not None}
-    return {key: value for key, value in there.items() if key not in gone} | made
 
 
 def _target(switch: Switch) -> str:

@@ -10,22 +10,28 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import asyncssh
+import structlog
 
 from netweft.plugins.mechanisms import Unreachable
 from netweft.plugins.mechanisms.switches import login
 from netweft.plugins.mechanisms.switches.acl_lines import AclState, Foreign
 from netweft.plugins.mechanisms.switches.acls import is_acl
-from netweft.plugins.mechanisms.switches.dialect import Dialect
+from netweft.plugins.mechanisms.switches.dialect import Dialect, after
 from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.plugins.mechanisms.switches.login import ANSWER_SECONDS, WORDS
+from netweft.plugins.mechanisms.switches.spelling import Spelling
 from netweft.reconcile.plan import Step
 
 PORT: Final = 22
-_PROMPT: Final = re.compile(r"(?:^|[\r\n])[^\r\n]{0,120}[>#$%] ?$")
+_PROMPT: Final = re.compile(r"(?:^|[\r\n])[^\r\n]{0,120}[>#$%\]] ?$")
+_PROMPT_NAME: Final = re.compile(r"[\[<({~*]*([\w@-]{1,16})")  # what all prompts of a session begin with, long ones cut short
 _PASSWORD: Final = re.compile(r"[Pp]assword: ?$")
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
 _DONE: Final = "netweft-step"
 _OVER: Final = "netweft-over"
+LARGEST: Final = 8 << 20  # characters of one answer: no configuration is nearly as long
+
+log = structlog.get_logger(__name__)
 
 
 class SshSwitch:
@@ -44,28 +50,42 @@ class SshSwitch:
 
     async def read(self, keys: Collection[str], *, anew: bool) -> Mapping[str, Any]:
         async with self._turn:
-            if anew or self._said is None:
-                self._said = self._dialect.understand(await self._ask(self._dialect.read["command"]))
-            found = self._said
+            found = await self._look() if anew or self._said is None else self._said
         return self._dialect.having(found, keys)
 
     def commands(self, steps: Sequence[Step]) -> list[str]:
         if not steps:
             return []
-        said = [line for step in steps for line in self._said_of(step, AclState({}, {}))]
+        there, said = self._said or {}, list[str]()
+        spelling = self._dialect.spelling(there, [str(step.key) for step in steps])
+        for step in steps:
+            said += self._said_of(step, AclState({}, {}), spelling, there)
+            there = after([spelling.of_theirs(step)], there)
+        said += self._dialect.idle(steps, self._switch, self._said or {})
         return [*self._dialect.enter, *said, *self._dialect.commit, *self._dialect.leave, *self._saving()]
 
     async def apply(self, steps: Sequence[Step]) -> Mapping[str, str]:
         async with self._turn:
-            refused = await (self._script if self._dialect.how == "posix" else self._lines)(steps)
-        for step in steps:
-            if self._said is None or str(step.key) in refused or is_acl(str(step.key)):
-                self._said = None
-            elif step.now is None:
-                self._said.pop(str(step.key), None)
-            else:
-                self._said[str(step.key)] = step.now
+            if self._said is None and self._dialect.looks(steps):
+                await self._look()
+            found = self._said or {}
+            spelling = self._dialect.spelling(found, [str(step.key) for step in steps])
+            refused = await (self._script if self._dialect.how == "posix" else self._lines)(steps, spelling)
+        if refused or any(is_acl(str(step.key)) for step in steps):
+            self._said = None
+        elif self._said is not None:
+            self._said = after(map(spelling.of_theirs, steps), self._said)
         return refused
+
+    async def _look(self) -> dict[str, Any]:
+        """An answer may be long: others of the server do not wait while it is understood."""
+        self._said = await asyncio.to_thread(self._dialect.understand, await self._answer())
+        return self._said
+
+    async def _answer(self) -> str:
+        commands = self._dialect.read["command"].strip()
+        asked = [commands] if self._dialect.how == "posix" else commands.splitlines()
+        return "\n".join([await self._ask(one) for one in asked])
 
     def shows(self, key: str, value: Mapping[str, Any], said: Any) -> bool:
         return self._dialect.acl.shows(key, value, said)
@@ -83,7 +103,7 @@ class SshSwitch:
 
     # -- a shell: one script
 
-    async def _script(self, steps: Sequence[Step]) -> dict[str, str]:
+    async def _script(self, steps: Sequence[Step], spelling: Spelling) -> dict[str, str]:
         if self._dialect.program and len(steps) > 1:
             every = [line for step in steps for line in self._dialect.say(step, self._switch)]
             if not _failed(await self._execute(f"{self._dialect.at_once(every)} 2>&1; echo {_DONE} 0 $?\n"), 1):
@@ -91,7 +111,8 @@ class SshSwitch:
         text = ""
         for number, step in enumerate(steps):
             text += f"( {' && '.join(self._dialect.say(step, self._switch))} ) 2>&1; echo {_DONE} {number} $?\n"
-        rest = " && ".join([*self._dialect.commit, *self._saving()])
+        idle = self._dialect.idle(steps, self._switch, self._said or {})
+        rest = " && ".join([*idle, *self._dialect.commit, *self._saving()])
         text += f"( {rest or ':'} ) 2>&1; echo {_DONE} {len(steps)} $?\n"
         failed = _failed(await self._execute(text), len(steps) + 1)
         words = failed.pop(len(steps), "")
@@ -116,31 +137,51 @@ class SshSwitch:
 
     # -- a command line: line by line
 
-    async def _lines(self, steps: Sequence[Step]) -> dict[str, str]:
+    async def _lines(self, steps: Sequence[Step], spelling: Spelling) -> dict[str, str]:
         refused: dict[str, str] = {}
-        there = AclState({}, {})
+        lists, there = AclState({}, {}), self._said or {}
         if any(is_acl(str(step.key)) for step in steps):  # the names of what is there now are in no step
-            there = self._dialect.acl.understand(await self._ask(self._dialect.read["command"]))
-        await self._say(self._dialect.enter)
+            lists = self._dialect.acl.understand(await self._answer())
+            lists = AclState(spelling.ours(lists.bound, steps), lists.lists)
+        await self._begin()
         for step in steps:
             try:
-                words = await self._say(self._said_of(step, there))
+                words = await self._say(self._said_of(step, lists, spelling, there))
             except Foreign as error:
                 words = str(error)
             if words:
                 refused[str(step.key)] = words
-        if words := await self._say(self._dialect.commit):
+                await self._again()
+            else:
+                there = after([spelling.of_theirs(step)], there)
+        if words := await self._say([*self._dialect.idle(steps, self._switch, there), *self._dialect.commit]):
             await self._say(self._dialect.abort)
             refused = dict.fromkeys((str(step.key) for step in steps), words)
         await self._say(self._dialect.leave)
-        await self._say(self._saving())
+        if words := await self._say(self._saving()):
+            log.warning("a switch does not save its configuration", switch=self._switch.name, problem=words)
         return refused
 
-    def _said_of(self, step: Step, there: AclState) -> list[str]:
+    async def _begin(self) -> None:
+        """Raises Unreachable where the device lets nobody configure it now, such as while somebody else does."""
+        if words := await self._say(self._dialect.enter):
+            await self._say(self._dialect.leave)
+            raise Unreachable(f"{self._address}: {words}")
+
+    async def _again(self) -> None:
+        """After a line that was refused, wherever that was: what comes next is said at the top."""
+        if not self._dialect.commit:
+            await self._say(self._dialect.leave)
+            await self._begin()
+
+    def _said_of(
+        self, step: Step, lists: AclState, spelling: Spelling, there: Mapping[str, Any]
+    ) -> list[str]:
         """Raises Foreign."""
         if is_acl(str(step.key)):
-            return self._dialect.acl.say(str(step.key), step.now, there)
-        return self._dialect.say(step, self._switch)
+            return self._dialect.acl.say(str(step.key), step.now, lists)
+        step = spelling.of_theirs(step)
+        return [*self._dialect.opens(step, self._switch, there), *self._dialect.say(step, self._switch)]
 
     async def _say(self, lines: Sequence[str]) -> str:
         """Until one is refused: its words."""
@@ -165,7 +206,7 @@ class SshSwitch:
             process = await connection.create_process(term_type="vt100", term_size=(511, 1000), encoding="utf-8",
                                                       errors="replace")  # fmt: skip
             terminal = _Terminal(process)
-            await terminal.wait(_PROMPT)
+            await terminal.greet()
             if self._dialect.enable and (secret := self._switch.option("secret")):
                 await terminal.ask("enable", until=_PASSWORD)
                 await terminal.ask(secret)
@@ -187,8 +228,11 @@ class SshSwitch:
 
     async def _lost(self, error: BaseException) -> Unreachable:
         await self.close()
-        where = f"{self._options['host']}:{self._options['port']}"
-        return Unreachable(f"{where}: {login.why(error)}")
+        return Unreachable(f"{self._address}: {login.why(error)}")
+
+    @property
+    def _address(self) -> str:
+        return f"{self._options['host']}:{self._options['port']}"
 
 
 class _Shell:
@@ -198,14 +242,11 @@ class _Shell:
         self._process = process
 
     async def run(self, text: str) -> str:
-        """Raises EOFError."""
+        """Raises EOFError, OSError."""
         self._process.stdin.write(f"{{\n{text}\n}} </dev/null\necho\necho {_OVER}\n")
-        said = ""
-        while not said.endswith(f"\n{_OVER}\n"):
-            if not (more := await self._process.stdout.read(65536)):
-                raise EOFError
-            said += more
-        return said.removesuffix(f"\n{_OVER}\n")
+        end = f"\n{_OVER}\n"
+        said = await _heard(self._process, lambda tail: tail.endswith(end))
+        return said.removesuffix(end)
 
 
 class _Terminal:
@@ -213,21 +254,38 @@ class _Terminal:
 
     def __init__(self, process: "asyncssh.SSHClientProcess[str]") -> None:
         self._process = process
+        self._prompt = _PROMPT
 
-    async def ask(self, line: str, until: re.Pattern[str] = _PROMPT) -> str:
+    async def greet(self) -> None:
+        """Learns the prompt: a line of an answer that only looks like one is none.  Raises EOFError, OSError."""
+        await self.wait(_PROMPT)
+        self._process.stdin.write("\n")
+        if name := _PROMPT_NAME.match((await self.wait(_PROMPT)).split("\n")[-1]):
+            self._prompt = re.compile(rf"(?:^|\n)[\[<({{~*]{{0,3}}{re.escape(name[1])}[^\n]{{0,120}}[>#$%\]] ?$")
+
+    async def ask(self, line: str, until: re.Pattern[str] | None = None) -> str:
         """The answer, without what was typed and the prompt."""
         self._process.stdin.write(f"{line}\n")
-        text = await self.wait(until)
+        text = await self.wait(until or self._prompt)
         return "\n".join(text.split("\n")[1:-1])
 
     async def wait(self, until: re.Pattern[str]) -> str:
-        """Raises EOFError."""
-        text = ""
-        while not until.search(text[-200:]):
-            if not (more := await self._process.stdout.read(65536)):
-                raise EOFError
-            text = _CONTROL.sub("", text + more)
-        return text
+        """Raises EOFError, OSError."""
+        heard = await _heard(self._process, lambda tail: until.search(_CONTROL.sub("", tail)[-200:]) is not None)
+        return _CONTROL.sub("", heard)
+
+
+async def _heard(process: "asyncssh.SSHClientProcess[str]", is_over: Callable[[str], bool]) -> str:
+    """is_over: of the last characters.  Raises EOFError, OSError where it never ends."""
+    said, size, tail = list[str](), 0, ""
+    while not is_over(tail):
+        if not (more := await process.stdout.read(65536)):
+            raise EOFError
+        if (size := size + len(more)) > LARGEST:
+            raise OSError(f"its answer has more than {LARGEST >> 20} MiB")
+        said.append(more)
+        tail = (tail + more)[-400:]
+    return "".join(said)
 
 
 def _failed(answer: str, count: int) -> dict[int, str]:
