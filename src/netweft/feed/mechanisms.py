@@ -49,6 +49,8 @@ FIRST_SECONDS = 0.2  # between the first two tries at a device that fails
 LIMIT_SECONDS = 15.0  # between any two
 # a server that froze while it wrote may still do so after another took over: what was begun then stays ours for so long
 LATE_SECONDS = 120.0
+VAIN = 2  # times in a row that a device took something, and had it not when it was looked at next: that is told
+_UNKEPT = "it was told, did not refuse, and has it not"
 
 log = structlog.get_logger(__name__)
 
@@ -111,6 +113,8 @@ class Run:
         self._there: dict[str, Any] = {}
         self._known: set[str] = set()  # keys of which it is known whether they are there
         self._read_at = float("-inf")
+        self._done: dict[str, Any] = {}  # since it was looked at last
+        self._unkept: dict[str, int] = {}  # key -> how often it was not there though it was done
         self._told: dict[str, str] = {}  # port -> what it was told
         self._said: dict[lacking.Part, str] = {}  # likewise of balancers' parts and firewall groups
         self._well: set[str] = set()  # ports that have all that they need here
@@ -156,11 +160,12 @@ class Run:
         self._facts = looking.facts
         failed = {key: one.refused for key, one in wanted.items() if one.refused}
         failed |= {**await self._follow_racks(looking), **await self._follow_asking()}
-        self._away, problem = False, ""
+        self._away, problem, unkept = False, "", dict[str, str]()
         try:
             if away:
                 raise Unreachable(away)
             failed |= await self._reconcile(wanted)
+            unkept = self._vainly(wanted)
         except Unreachable as error:
             self._away, problem = True, str(error) or type(error).__name__
             failed |= {str(step.key): problem for step in steps(wanted, self._there, self._ours)}
@@ -169,6 +174,7 @@ class Run:
             self._retry.failed(_clock())
         else:
             self._retry.succeeded()
+        failed = unkept | failed  # tried at each look, and no more often
         await self._in_thread(self._tell, wanted, failed)
         await self._in_thread(self._keep, revision, problem or next(iter(failed.values()), ""))
 
@@ -208,7 +214,9 @@ class Run:
         keys = self._ours | wanted.keys()
         if (anew := _clock() >= self._read_at + READ_SECONDS) or not keys <= self._known:
             self._there, self._known = dict(await self.mechanism.read(keys, anew=anew)), set(keys)
-            self._read_at = _clock() if anew else self._read_at
+            if anew:
+                self._read_at = _clock()
+                self._compare()
         self._late = {key: until for key, until in self._late.items() if _clock() < until}
         todo = steps(wanted, self._there, self._ours)
         obsolete = self._ours - wanted.keys() - self._there.keys() - self._late.keys()
@@ -219,6 +227,7 @@ class Run:
         refused = await self.mechanism.apply(todo) if todo else {}
         done = {str(step.key): step.now for step in todo if str(step.key) not in refused}
         self._known |= done.keys()
+        self._done |= done
         for key, value in done.items():
             self._there[key] = value
             if value is None:
@@ -226,6 +235,16 @@ class Run:
         made = {key: value for key, value in done.items() if value is not None or key not in self._late}
         await self._in_thread(self._made, made | dict.fromkeys(obsolete))
         return refused
+
+    def _compare(self) -> None:
+        """What was done with what is there now.  Once may have been somebody's hand."""
+        lost = {key for key, value in self._done.items() if self._there.get(key) != value}
+        self._unkept = {key: self._unkept.get(key, 0) + 1 for key in lost}
+        self._done = {}
+
+    def _vainly(self, wanted: Mapping[str, Wanted]) -> dict[str, str]:
+        often = {key for key, times in self._unkept.items() if times >= VAIN}
+        return {key: _UNKEPT for key in often if key in wanted and not wanted[key].refused}
 
     # -- in a thread, one transaction each
 
@@ -238,6 +257,7 @@ class Run:
             self._late = dict.fromkeys(tx.followers.begun(self._name), _clock() + LATE_SECONDS)
             self._told, self._said = wires.told(tx, self._name), lacking.told(tx, self._name)
         self._there, self._known, self._well, self._racked = {}, set(), set(), None
+        self._done, self._unkept = {}, {}
         self._problem, self._written = "\0", 0.0  # whatever it is, it is written
 
     def _begun(self, values: Mapping[str, Any]) -> None:

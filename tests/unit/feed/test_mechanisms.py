@@ -204,6 +204,21 @@ async def test_words_of_the_device_are_on_the_port_until_it_takes_it(store: Stor
         assert tx.held(wires.scope("device")) == {}
 
 
+async def test_a_device_that_agrees_and_does_nothing_is_found_out(store: Store, network: str) -> None:
+    class Agreeing(Device):
+        deaf = True
+
+        async def apply(self, steps: Sequence[Step]) -> Mapping[str, str]:
+            return {} if self.deaf else await super().apply(steps)
+
+    device = Agreeing({})
+    put(store, "p")
+    async with running(store, device):
+        await until(lambda: detail(store, "p") == "device: it was told, did not refuse, and has it not")
+        device.deaf = False
+        await until(lambda: device.there == {"p": "x"} and detail(store, "p") == "")
+
+
 async def test_one_that_is_away_is_not_asked_for_each_change(store: Store, network: str) -> None:
     device = Device({})
     device.away, began = "no answer", time.monotonic()

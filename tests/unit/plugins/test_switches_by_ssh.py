@@ -130,7 +130,8 @@ SAID: Mapping[str, tuple[str, dict[str, Any]]] = {
         "set interfaces xe-0/0/1 unit 0 family ethernet-switching vlan members 101\nset interfaces xe-0/0/2 disable\n"
         "set interfaces xe-0/0/2 unit 0 family ethernet-switching interface-mode access\n"
         "set interfaces xe-0/0/2 unit 0 family ethernet-switching vlan members 102\n",
-        {"vlan 101": "net101", "trunk xe-0/0/1": True, "tagged xe-0/0/1 101": True, "untagged xe-0/0/2": 102, "enabled xe-0/0/2": False},
+        {"vlan 101": "net101", "trunk xe-0/0/1": True, "tagged xe-0/0/1 101": True,
+         "untagged xe-0/0/2": 102, "enabled xe-0/0/2": False},
     ),
     "netmiko_sonic": (
         "VLAN|Vlan101\nVLAN_MEMBER|Vlan101|Ethernet0 tagged\nVLAN_MEMBER|Vlan101|Ethernet4 untagged\n",
@@ -149,7 +150,8 @@ SAID: Mapping[str, tuple[str, dict[str, Any]]] = {
     "netmiko_hpe_comware": (
         "vlan 101\n name net101\ninterface Twenty-FiveGigE1/0/1\n port link-type trunk\n"
         " port trunk permit vlan 1 101 to 103\ninterface Twenty-FiveGigE1/0/2\n port access vlan 101\n",
-        {"vlan 101": "net101", "trunk Twenty-FiveGigE1/0/1": True, **{f"tagged Twenty-FiveGigE1/0/1 {vid}": True for vid in (1, 101, 102, 103)},
+        {"vlan 101": "net101", "trunk Twenty-FiveGigE1/0/1": True,
+         **{f"tagged Twenty-FiveGigE1/0/1 {vid}": True for vid in (1, 101, 102, 103)},
          "untagged Twenty-FiveGigE1/0/2": 101},
     ),
     "netweft_linux_bridge": (

@@ -137,9 +137,8 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         said = {key: spelling.theirs(key) for key in keys}
         there = {key: found[theirs] for key, theirs in said.items() if theirs in found}
         for key, (way, port, _) in ((key, parts(theirs)) for key, theirs in said.items()):
-            if way == "tagged" and f"all {port}" in found:
-                there[key] = True
-            elif way == "enabled" and found.get(desired.enabled(port)) is None:
+            is_shown = way == "enabled" and found.get(desired.enabled(port)) is None
+            if is_shown or (way == "tagged" and f"all {port}" in found):
                 there[key] = True
         return there
 

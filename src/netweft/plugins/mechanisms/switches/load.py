@@ -25,7 +25,9 @@ def load_switches(path: str, heard: Iterable[tuple[str, Neighbour]] = ()) -> lis
         if switch.device_type == VTEP and switch.acls != Acls.NO:
             raise refuse(switch, "netweft_acls", "a VTEP has no ACLs that we know how to write")
     return [
-        VtepMechanism(switch) if switch.device_type == VTEP else SwitchMechanism(_formed(switch), hosts, _driver(switch))
+        VtepMechanism(switch)
+        if switch.device_type == VTEP
+        else SwitchMechanism(_formed(switch), hosts, _driver(switch))
         for switch in switches
     ]
 

@@ -24,7 +24,9 @@ from netweft.reconcile.plan import Step
 
 PORT: Final = 22
 _PROMPT: Final = re.compile(r"(?:^|[\r\n])[^\r\n]{0,120}[>#$%\]] ?$")
-_PROMPT_NAME: Final = re.compile(r"[\[<({~*]*([\w@-]{1,16})")  # what all prompts of a session begin with, long ones cut short
+_PROMPT_NAME: Final = re.compile(
+    r"[\[<({~*]*([\w@-]{1,16})"
+)  # what all prompts of a session begin with, long ones cut short
 _PASSWORD: Final = re.compile(r"[Pp]assword: ?$")
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
 _DONE: Final = "netweft-step"
@@ -174,9 +176,7 @@ class SshSwitch:
             await self._say(self._dialect.leave)
             await self._begin()
 
-    def _said_of(
-        self, step: Step, lists: AclState, spelling: Spelling, there: Mapping[str, Any]
-    ) -> list[str]:
+    def _said_of(self, step: Step, lists: AclState, spelling: Spelling, there: Mapping[str, Any]) -> list[str]:
         """Raises Foreign."""
         if is_acl(str(step.key)):
             return self._dialect.acl.say(str(step.key), step.now, lists)
