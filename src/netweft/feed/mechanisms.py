@@ -10,7 +10,7 @@ whoever has the lease next takes away what is obsolete, and nothing that was the
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -38,7 +38,7 @@ from netweft.plugins.mechanisms import (
 from netweft.reconcile.delta import Delta
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
-from netweft.store import ReadTransaction, Store
+from netweft.store import NotHeld, ReadTransaction, Store
 
 T = TypeVar("T")
 
@@ -49,6 +49,7 @@ FIRST_SECONDS = 0.2  # between the first two tries at a device that fails
 LIMIT_SECONDS = 15.0  # between any two
 # a server that froze while it wrote may still do so after another took over: what was begun then stays ours for so long
 LATE_SECONDS = 120.0
+CALL_SECONDS = 120.0  # the longest that a mechanism may read, or apply: one that hangs is away
 VAIN = 2  # times in a row that a device took something, and had it not when it was looked at next: that is told
 _UNKEPT = "it was told, did not refuse, and has it not"
 
@@ -137,7 +138,12 @@ class Run:
         await self._in_thread(self._begin)
         while True:
             if self._region.revision is not None:
-                await self._turn()
+                try:
+                    await self._turn()
+                except NotHeld:
+                    raise
+                except Exception as error:  # whatever it is, it is told, and tried again
+                    await self._failed(error)
             await self._news()
 
     async def _news(self) -> None:
@@ -178,6 +184,25 @@ class Run:
         await self._in_thread(self._tell, wanted, failed)
         await self._in_thread(self._keep, revision, problem or next(iter(failed.values()), ""))
 
+    async def _failed(self, error: Exception) -> None:
+        log.exception("a mechanism failed", mechanism=self._name)
+        self._away = True
+        self._retry.failed(_clock())
+        await self._in_thread(self._keep, self._region.revision, _words(error))
+
+    async def _called(self, call: Awaitable[T]) -> T:
+        """What a mechanism does with its device.  Whatever goes wrong there, the device is away: Unreachable."""
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                return await call
+        except Unreachable:
+            raise
+        except TimeoutError:
+            raise Unreachable(f"no answer within {CALL_SECONDS:.0f} s") from None
+        except Exception as error:
+            log.exception("a mechanism failed", mechanism=self._name)
+            raise Unreachable(_words(error)) from None
+
     async def _follow_racks(self, looking: Looking) -> Mapping[str, str]:
         """Network -> why it has no VLAN where it needs one."""
         if self._dynamic is None or not isinstance(self.mechanism, IsTunnelEnd):
@@ -203,7 +228,7 @@ class Run:
         if not isinstance(self.mechanism, HasHosts):
             return ""
         try:
-            seen = await self.mechanism.seen()
+            seen = await self._called(self.mechanism.seen())
         except Unreachable as error:
             return str(error) or type(error).__name__
         await self._in_thread(self._hosts.told, seen)
@@ -213,7 +238,7 @@ class Run:
         """What the device refused.  Raises Unreachable."""
         keys = self._ours | wanted.keys()
         if (anew := _clock() >= self._read_at + READ_SECONDS) or not keys <= self._known:
-            self._there, self._known = dict(await self.mechanism.read(keys, anew=anew)), set(keys)
+            self._there, self._known = dict(await self._called(self.mechanism.read(keys, anew=anew))), set(keys)
             if anew:
                 self._read_at = _clock()
                 self._compare()
@@ -224,7 +249,7 @@ class Run:
             return {}
         await self._in_thread(self._begun, {str(step.key): step.now for step in todo if step.now is not None})
         self._known -= {str(step.key) for step in todo}  # until it is known how it went
-        refused = await self.mechanism.apply(todo) if todo else {}
+        refused = await self._called(self.mechanism.apply(todo)) if todo else {}
         done = {str(step.key): step.now for step in todo if str(step.key) not in refused}
         self._known |= done.keys()
         self._done |= done
@@ -300,6 +325,10 @@ class Run:
             said = {part: bad.get(part, "") for part in bad.keys() | self._said.keys()}
             self._store.run(lambda tx: lacking.report(tx, self._name, said))
             self._said = bad
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:300]
 
 
 async def _first_of(*events: asyncio.Event, seconds: float) -> None:

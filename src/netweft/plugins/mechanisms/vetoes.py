@@ -7,8 +7,12 @@ Of this process: whoever runs mechanisms says which.
 
 from collections.abc import Sequence
 
+import structlog
+
 from netweft.model import Network
 from netweft.plugins.mechanisms import IsTunnelEnd, Link, Mechanism, Notes, Rack, Row
+
+log = structlog.get_logger(__name__)
 
 _known: dict[object, Sequence[Mechanism]] = {}
 
@@ -24,9 +28,18 @@ def forget(owner: object) -> None:
 def against(host: str, network: Network, links: Sequence[Link] = ()) -> str | None:
     """Why a port on this network cannot be on this host, or at these links; empty: it can.  None: nobody says
     anything."""
-    asked = (one.can_bind(host, network, links) for mechanisms in list(_known.values()) for one in mechanisms)
+    asked = (_said(one, host, network, links) for mechanisms in list(_known.values()) for one in mechanisms)
     said = [word for word in asked if word is not None]
     return next(filter(None, said), "") if said else None
+
+
+def _said(mechanism: Mechanism, host: str, network: Network, links: Sequence[Link]) -> str | None:
+    """One that cannot say has something against it: what it would not have let on is not let on."""
+    try:
+        return mechanism.can_bind(host, network, links)
+    except Exception:
+        log.exception("a mechanism cannot say whether a port may be bound", mechanism=mechanism.name)
+        return f"{mechanism.name} cannot say whether it may be there: the server's log has why"
 
 
 def tunnel_end(links: Sequence[Link]) -> str:
