@@ -1,4 +1,4 @@
-"""A third party's mechanism, found by its entry point: examples/rest-switch and a switch of its own, walked as a user."""
+"""A third party's mechanism, found by its entry point: examples/rest-switch and a switch of its own, walked."""
 
 import asyncio
 import json

@@ -63,7 +63,7 @@ def test_what_is_said_before_a_port_becomes_a_trunk(name: str, said: list[str]) 
     dialect, (step,) = dialects()[name], made("tagged e1 101")
     assert dialect.opens(step, switch_of(name), {}) == said
     assert dialect.opens(step, switch_of(name), {"trunk e1": True}) == []
-    assert dialect.opens(*gone("tagged e1 101"), switch_of(name), {}) == []
+    assert dialect.opens(gone("tagged e1 101")[0], switch_of(name), {}) == []
 
 
 @pytest.mark.parametrize("name", ["netmiko_arista_eos", "netmiko_hpe_comware", "netmiko_juniper", "netmiko_dell_os10"])
