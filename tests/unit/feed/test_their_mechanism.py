@@ -146,7 +146,7 @@ async def test_one_that_breaks_or_never_comes_back_is_told(store: Store, monkeyp
     class Broken(Device):
         how = "breaks"
 
-        async def read(self, *_: object, **__: object) -> dict[str, object]:  # type: ignore[override]
+        async def read(self, *_: object, **__: object) -> dict[str, object]:
             if self.how == "breaks":
                 raise ZeroDivisionError("of theirs")
             if self.how == "hangs":
@@ -182,7 +182,7 @@ def test_one_that_cannot_begin_is_named(installed: Path, monkeypatch: pytest.Mon
 
 def test_one_that_cannot_say_has_something_against_it() -> None:
     class Unsure(Device):
-        def can_bind(self, *_: object) -> str | None:  # type: ignore[override]
+        def can_bind(self, *_: object) -> str | None:
             raise KeyError("x")
 
     owner = object()
