@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from netweft.dataplane.unixctl.client import CommandFailed, command
+from netweft.dataplane.unixctl.client import CommandFailed, CommandRefused, command
 
 
 async def serve(folder: Path, answer: bytes) -> tuple[asyncio.Server, list[bytes]]:
@@ -33,8 +33,9 @@ async def test_a_command_and_its_answer(tmp_path: Path) -> None:
 @pytest.mark.parametrize("answer", [b'{"id":0,"result":null,"error":"no such command"}', b"garbage", b"", b"[1, 2]"])
 async def test_anything_else_is_said_to_have_failed(tmp_path: Path, answer: bytes) -> None:
     server, _ = await serve(tmp_path, answer)
-    with pytest.raises(CommandFailed, match="revalidator/purge"):
+    with pytest.raises(CommandFailed, match="revalidator/purge") as failed:
         await command(tmp_path, "revalidator/purge")
+    assert isinstance(failed.value, CommandRefused) is answer.startswith(b"{"), "it has answered"
     server.close()
 
 

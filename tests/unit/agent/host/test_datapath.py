@@ -27,6 +27,20 @@ async def test_it_is_asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [(False, False), (False, False), (True, True)]
 
 
+async def test_what_it_lacks_is_told_until_it_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = ["CT state: Yes\nCT state NAT: No\n", "CT state: Yes\nCT state NAT: Yes\n"]
+
+    async def command(_: Path, *words: str) -> str:
+        return answers.pop(0)
+
+    monkeypatch.setattr(datapath, "command", command)
+    found = BridgeDatapath(Path(), "br-int")
+    await found.read()
+    assert found.problem == "the datapath of br-int lacks CT state NAT"
+    await found.read()
+    assert found.problem == ""
+
+
 async def test_the_userspace_one_is_taken_to_write_discovery_until_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     async def command(_: Path, *words: str) -> str:
         return "Check pkt length action: Yes\nIPv6 ND Extension: No\n"
