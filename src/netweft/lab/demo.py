@@ -80,6 +80,7 @@ class Story:
         while not condition():
             if time.monotonic() > end:
                 raise LabError(f"after {_SOON:.0f} s still not: {what}")
+            time.sleep(0.1)  # a machine whose clock stands still while anybody computes gets on only then
 
     def _quietly(self, command: str) -> "subprocess.CompletedProcess[bytes]":
         return subprocess.run(shlex.split(command), env=self._environment, capture_output=True, check=False)
