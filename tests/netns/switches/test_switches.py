@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.netns.harness import Lab, until
+from tests.netns.harness import REAL_MACHINES, Lab, until
 from tests.netns.switches.netconf_switch import Carrier, edit, netconf_switch
 from tests.netns.switches.switches import RACKS, Racks, sshd, vlan
 
@@ -129,6 +129,7 @@ def test_a_switch_is_configured_by_a_real_sshd(lab: Lab, racks: Racks, tmp_path:
         until(lambda: not racks.carries(145, "up1"), "gone with the last one")
 
 
+@pytest.mark.skipif(not REAL_MACHINES, reason="the guests of make test-kernel have no netconfd")
 @pytest.mark.timeout(600)
 def test_a_switch_is_configured_by_netconf(lab: Lab, racks: Racks, tmp_path: Path) -> None:
     """By Debian's netconfd, whose running configuration is on the fabric's ports."""
