@@ -63,11 +63,12 @@ LONG = (
     *_files("restarts", "repair", "upgrade"),
 )
 # not of a datapath: the lab's own commands, and bad input to the API; the system's libvirt, real machines, LLDP and a
-# VTEP's emulator, which the machines have not
+# VTEP's emulator, which the machines have not; OVN beside our agents, which `make test-ovn` makes a lab of
 ELSEWHERE = (
     "tests/netns/test_lab.py",
     *_files("l2", "bad_input", "this_machine", "migrate"),
     *_files("switches", "lldp", "vtep"),
+    *_files("ovn", "ovn_beside_ours"),
 )
 _FOUND = sorted(path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / "tests/netns").rglob("test_*.py"))
 EVERY = (*LONG, *(name for name in _FOUND if name not in (*LONG, *ELSEWHERE)))
@@ -75,7 +76,7 @@ EVERY = (*LONG, *(name for name in _FOUND if name not in (*LONG, *ELSEWHERE)))
 TOGETHER = 4  # files in a guest: they share its lab, which costs as much there as the tests of one file
 CHOICE = (
     *_files("l2", "talk"),
-    *_files("security", "connections"),
+    *_files("security", "connections", "connection_floods"),
     *_files("lb", "load_balancers"),
     *_files("security", "fragments", "connections_end"),
     *_files("l2", "trunk"),

@@ -65,7 +65,8 @@ class ZoneLimits:
                     await self._awake.wait()
             self._all |= not self._awake.is_set()
             self._awake.clear()
-            await self.look()
+            if self._session:  # before, there may be no datapath that could be asked
+                await self.look()
 
     def _pause(self) -> float:
         if self._in_kernel and not self.limit:
