@@ -53,6 +53,7 @@ def test_what_a_listener_does_not_take(keys: Keys) -> None:
         keys.container(certificate=SERVER.pem, private_key=OTHER.key_pem),
         keys.container(certificate=SERVER.pem, private_key=SERVER.locked_key(b"pass")),
         keys.container("bob", certificate=SERVER.pem, private_key=SERVER.key_pem),
+        keys.container(certificate=SERVER.pem, private_key=of_no_curve(SERVER.key_pem)),
     ):
         assert listener(keys, balancer, ref).status_code == 400
     authority = keys.secret(CA.pem)
@@ -60,7 +61,19 @@ def test_what_a_listener_does_not_take(keys: Keys) -> None:
     client: dict[str, Any] = {"client_authentication": "MANDATORY", "client_ca_tls_container_ref": authority}
     assert listener(keys, balancer, held(keys, "pem"), **client, client_crl_container_ref=foreign).status_code == 400
     good = keys.secret(certificates.revoked(CA, OTHER))
-    assert listener(keys, balancer, held(keys, "pem"), **client, client_crl_container_ref=good).status_code == 201
+    made = listener(keys, balancer, held(keys, "pem"), **client, client_crl_container_ref=good)
+    assert made.status_code == 201, made.text
+    path = f"/listeners/{made.json()['listener']['id']}"
+    alone = {"client_crl_container_ref": foreign}
+    assert keys.lb("alice", "PUT", path, {"listener": alone}).status_code == 400, "the authority is there already"
+
+
+def of_no_curve(key: str) -> str:
+    """A key of an elliptic curve that nobody has heard of."""
+    first, *lines, last = key.strip().splitlines()
+    known, other = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030108")
+    content = base64.b64decode("".join(lines)).replace(known, other)
+    return f"{first}\n{base64.encodebytes(content).decode()}{last}\n"
 
 
 def nodes(store: Store, *names: str) -> dict[str, str]:

@@ -80,15 +80,15 @@ class Endpoint:
     async def create(self, request: Request, context: Context) -> Response:
         item = body.of_one(self._kind, await request.body())
         wanted = body.for_create(self._kind, item, nested=self._kind is BALANCER)
-        many = _size(item) > MANY
-        run = self._run.write_much if many else self._run.write
+        run = self._run.write_much if _size(item) > MANY or _names_keys(item) else self._run.write
         parent = request.path_params.get("parent")
         return json_response(await run(self._service.create, context, self._kind, wanted, parent), 201)
 
     async def update(self, request: Request, context: Context) -> Response:
         changes = body.for_update(self._kind, body.of_one(self._kind, await request.body()))
         id, parent = _names(request)
-        return json_response(await self._run.write(self._service.update, context, self._kind, id, changes, parent))
+        run = self._run.write_much if _names_keys(changes) else self._run.write
+        return json_response(await run(self._service.update, context, self._kind, id, changes, parent))
 
     async def delete(self, request: Request, context: Context) -> Response:
         id, parent = _names(request)
@@ -179,4 +179,15 @@ def _size(item: object) -> int:
         1 + sum(_size(value) for value in item.values() if isinstance(value, list | dict))
         if isinstance(item, dict)
         else 0
+    )
+
+
+def _names_keys(item: object) -> bool:
+    """Whether there are certificates to be read, which may take long."""
+    if isinstance(item, list):
+        return any(map(_names_keys, item))
+    if not isinstance(item, dict):
+        return False
+    return any(
+        bool(value) if str(name).endswith(("_ref", "_refs")) else _names_keys(value) for name, value in item.items()
     )

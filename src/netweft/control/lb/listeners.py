@@ -18,6 +18,7 @@ from netweft.control.lb.words import L7RULES, LISTENERS, POLICIES, POOLS, PROMET
 from netweft.model.load_balancer import VIP_ADDRESSES
 from netweft.store import Object
 
+_AUTHORITY = ("client_ca_tls_container_ref", "client_crl_container_ref")
 CERTIFICATES = ("default_tls_container_ref", "client_ca_tls_container_ref", "sni_container_refs")
 
 
@@ -91,7 +92,7 @@ def _check_new(tree: Tree, wanted: Object, keys: Keys) -> None:
         detail = f"An SNI or default certificate container reference must be provided for {named} protocol listeners."
         raise ValidationFailure(detail=detail)
     _check_client_authority(values)
-    _check_references(tree, values, keys)
+    _check_references(tree, values, values, keys)
     _refuse_taken_port(tree, wanted)
     check_cidrs(tree, wanted["allowed_cidrs"])
     if _terminates(protocol, values):
@@ -106,7 +107,7 @@ def _check_changes(tree: Tree, current: Object, changes: Object, keys: Keys) -> 
     _check_headers(protocol, changes.get("insert_headers") or {})
     _check_certificates(protocol, changes)
     _check_client_authority(after)
-    _check_references(tree, changes, keys)
+    _check_references(tree, after, changes, keys)
     check_cidrs(tree, changes.get("allowed_cidrs"))
     tls.check_offers(changes)
     _check_hsts(protocol, after)
@@ -138,12 +139,12 @@ def _check_client_authority(values: Object) -> None:
         raise ValidationFailure(detail=detail)
 
 
-def _check_references(tree: Tree, values: Object, keys: Keys) -> None:
-    tls.check_ciphers(values.get("tls_ciphers"))
-    refs = [*(values.get("sni_container_refs") or ()), values.get("default_tls_container_ref")]
-    tls.check_certificates(keys, tree.tx.glance, tree.balancer["project_id"], refs)
-    authority, revoked = values.get("client_ca_tls_container_ref"), values.get("client_crl_container_ref")
-    tls.check_authority(keys, tree.tx.glance, tree.balancer["project_id"], authority, revoked)
+def _check_references(tree: Tree, after: Object, changes: Object, keys: Keys) -> None:
+    tls.check_ciphers(changes.get("tls_ciphers"))
+    refs = [*(changes.get("sni_container_refs") or ()), changes.get("default_tls_container_ref")]
+    project = tree.balancer["project_id"]
+    tls.check_certificates(keys, tree.tx.glance, project, refs)
+    tls.check_authority(keys, tree.tx.glance, project, after, changes, _AUTHORITY)
 
 
 def _check_headers(protocol: str, headers: Object) -> None:

@@ -11,6 +11,7 @@ from netweft.control.lb.words import LISTENERS, MEMBERS, MONITORS, POLICIES, POO
 from netweft.store import Object
 
 PERSISTENCE = "session_persistence"
+_AUTHORITY = ("ca_tls_container_ref", "crl_container_ref")
 _BAD_COOKIE = re.compile(r'[\x00-\x20"(),/:-@\[-\]{}\x7f]')
 _SAID_FOR_DATAGRAMS = ("persistence_timeout", "persistence_granularity")
 _DATAGRAMS = "/".join(words.DATAGRAMS)
@@ -132,8 +133,6 @@ def _check_tls(tree: Tree, after: Object, changes: Object, keys: Keys) -> None:
     project = tree.balancer["project_id"]
     tls.check_ciphers(changes.get("tls_ciphers"))
     tls.check_certificates(keys, tree.tx.glance, project, [changes.get("tls_container_ref")])
-    tls.check_authority(
-        keys, tree.tx.glance, project, changes.get("ca_tls_container_ref"), changes.get("crl_container_ref")
-    )
+    tls.check_authority(keys, tree.tx.glance, project, after, changes, _AUTHORITY)
     if after["tls_enabled"]:
         tls.check_offers(changes)

@@ -46,15 +46,17 @@ def defaults(values: Object) -> Object:
 
 
 def check_certificates(keys: Keys, tx: ReadTransaction, project_id: str, refs: Iterable[str | None]) -> None:
-    bad = [ref for ref in refs if ref and not keys.certificate(tx, project_id, ref)]
+    bad = [ref for ref in dict.fromkeys(refs) if ref and not keys.certificate(tx, project_id, ref)]
     if bad:
         raise CertificateRetrieval(ref=bad)
 
 
 def check_authority(
-    keys: Keys, tx: ReadTransaction, project_id: str, authority: str | None, revoked: str | None
+    keys: Keys, tx: ReadTransaction, project_id: str, after: Object, changes: Object, names: tuple[str, str]
 ) -> None:
-    if not authority:
+    """names: of the authority's attribute, and of its revoked ones'.  Each of them is looked at with the other."""
+    authority, revoked = (after[name] for name in names)
+    if not authority or not any(changes.get(name) for name in names):
         return
     try:
         problem = keys.authority(tx, project_id, authority, revoked)
