@@ -358,6 +358,7 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     plugged = {row["network_id"] for row in own}
     seen += [objects.floating_address(row) for row in region.of("floatingips") if row[FLOATING_ON] in plugged]
     seen += [objects.peer(row) for row in peers]
+    seen += [objects.named_port(row) for row in region.of("ports") if row["network_id"] in networks]
     seen += [objects.node(row) for row in region.of("agents") if row["host"] in hosts]
     seen += firewall(region, own)
     seen += firewalls(region, {row.get(FIREWALL_GROUP) for row in (*own, *interfaces)})

@@ -46,6 +46,7 @@ from netweft.agent.lb.active import ActiveConnections
 from netweft.agent.lb.announcing import VipAnnouncer
 from netweft.agent.lb.proxies import ProxiesSide
 from netweft.agent.lb.request_errors import RequestErrors
+from netweft.agent.metadata.floods import Floods
 from netweft.agent.metadata.interface import InterfaceWatch
 from netweft.agent.metadata.side import MetadataSide
 from netweft.agent.refusals import Refusals
@@ -146,6 +147,7 @@ class Parts(ABC):
             settings, self.desired, asked_at, lambda: self.feed.link.server, self.wake, self.spare
         )
         self.dns = DnsSide(settings, self.desired, asked_at, self.wake, self.spare)
+        self.zone_limits.on_shared_flood = Floods(run_dir, self.desired, self.wake).end
         self.proxies = ProxiesSide(settings, self.ovs, lambda: self.feed.link.server, self.wake)
         self.request_errors = RequestErrors(
             settings.count_seconds, lambda: self.proxies.folders, lambda counted: self.feed.tell_counted(counted)

@@ -33,6 +33,7 @@ from netweft.model import (
     LoadBalancer,
     Member,
     MeteringLabel,
+    NamedPort,
     Network,
     Node,
     Peer,
@@ -113,6 +114,14 @@ def peer(row: Row) -> Peer | None:
     if row.get(TUNNELLED_TO):
         more["binding:host_id"] = row[TUNNELLED_TO]
     return msgspec.convert({**row, **more}, Peer)
+
+
+def named_port(row: Row) -> NamedPort | None:
+    """None for one without a name, and for one that is bound: that is a peer."""
+    if row.get("binding:host_id") or not row.get("dns_name"):
+        return None
+    addresses = [fixed["ip_address"] for fixed in row.get("fixed_ips") or ()]
+    return msgspec.convert({**row, "ip_addresses": addresses}, NamedPort)
 
 
 def behind(row: Row) -> Way | None:

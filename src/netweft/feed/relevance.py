@@ -5,6 +5,7 @@ of one kind stand in a topic, which object they give there, and to which further
 
     host(hv1) ── port ──▶ network(N) ── bound port ──▶ endpoint(hv2)
         gives Port, Trunk    gives Peer                   gives Node
+              │              (NamedPort, if it is bound nowhere and has a name)
               │
               ├─ its network ──▶ floating(N)
               │                     gives FloatingAddress, which nobody may claim
@@ -110,6 +111,7 @@ RULES = (
         leads=[("endpoint", "binding:host_id"), ("endpoint", TUNNELLED_TO)],
         not_for="binding:host_id",
     ),
+    Rule("network", "ports", by="network_id", gives=objects.named_port),
     Rule(
         "network",
         "ports",

@@ -10,7 +10,7 @@ from netweft.model.load_balancer import HealthMonitor, L7Policy, L7Rule, Listene
 from netweft.model.metering import MeteringLabel
 from netweft.model.network import FixedIp, HostRoute, Network, Segment, Subnet
 from netweft.model.node import Neighbour, Node, NodeFacts
-from netweft.model.port import AddressPair, ExtraDhcpOpt, Peer, Port, SubPort, Trunk
+from netweft.model.port import AddressPair, ExtraDhcpOpt, NamedPort, Peer, Port, SubPort, Trunk
 from netweft.model.proxy import Proxy
 from netweft.model.qos import BandwidthLimit, MinimumBandwidth, PacketRateLimit, QosPolicy, qos_policy_id
 from netweft.model.router import (
@@ -55,6 +55,7 @@ __all__ = [
     "MeteringLabel",
     "MinimumBandwidth",
     "MovedConnections",
+    "NamedPort",
     "Neighbour",
     "Network",
     "Node",

@@ -72,6 +72,16 @@ class Peer(Struct, frozen=True, kw_only=True, tag="peer", omit_defaults=True):
     dns_domain: str = ""
 
 
+class NamedPort(Struct, frozen=True, kw_only=True, tag="named_port", omit_defaults=True):
+    """A port that is bound to no node and has a name: a load balancer's VIP, an address that VMs share."""
+
+    id: str
+    network_id: str
+    ip_addresses: tuple[str, ...] = ()
+    dns_name: str = ""
+    dns_domain: str = ""
+
+
 class SubPort(Struct, frozen=True):
     """segmentation_id: the VLAN tag with which the VM sends and receives this port's frames."""
 

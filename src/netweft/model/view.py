@@ -12,7 +12,7 @@ from netweft.model.load_balancer import HealthMonitor, L7Policy, L7Rule, Listene
 from netweft.model.metering import MeteringLabel
 from netweft.model.network import Network, Subnet
 from netweft.model.node import Node
-from netweft.model.port import Peer, Port, SubPort, Trunk
+from netweft.model.port import NamedPort, Peer, Port, SubPort, Trunk
 from netweft.model.proxy import Proxy
 from netweft.model.qos import QosPolicy
 from netweft.model.router import FloatingAddress, FloatingIp, GatewayPort, PortForwarding, Router, RouterPort
@@ -47,6 +47,7 @@ Object: TypeAlias = (
     | FirewallPolicy
     | FirewallRule
     | FirewallLog
+    | NamedPort
 )
 Kind: TypeAlias = Literal[
     "network",
@@ -78,6 +79,7 @@ Kind: TypeAlias = Literal[
     "firewall_policy",
     "firewall_rule",
     "firewall_log",
+    "named_port",
 ]
 Key: TypeAlias = tuple[Kind, str]
 KINDS: Final[frozenset[str]] = frozenset(get_args(Kind))
@@ -146,6 +148,7 @@ class NodeView(Struct, frozen=True, kw_only=True):
     firewall_policies: dict[str, FirewallPolicy] = {}
     firewall_rules: dict[str, FirewallRule] = {}
     firewall_logs: dict[str, FirewallLog] = {}
+    named_ports: dict[str, NamedPort] = {}
 
     def get(self, key: Key) -> Object | None:
         kind, id = key
@@ -208,6 +211,7 @@ _FIELDS: dict[Kind, str] = {
     "firewall_policy": "firewall_policies",
     "firewall_rule": "firewall_rules",
     "firewall_log": "firewall_logs",
+    "named_port": "named_ports",
 }
 EMPTY_VIEW = NodeView(kinds=KINDS)
 

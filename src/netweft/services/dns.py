@@ -2,32 +2,34 @@
 
 from collections.abc import Iterator
 
-from netweft.model import Network
+from netweft.model import NamedPort, Network, Peer, Port
 from netweft.services.service import Service, Wanted
-from netweft.services.values import LocalPort, Named, RemotePort, Uplinks
+from netweft.services.values import LocalPort, Named, Place, RemotePort, Uplinks
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:
-    port, network = here.port, here.network.network
-    addresses = tuple(fixed.ip_address for fixed in port.fixed_ips)
-    yield from _named(port.id, network, port.dns_name, port.dns_domain, addresses, elsewhere=False)
+    addresses = tuple(fixed.ip_address for fixed in here.port.fixed_ips)
+    yield from _named(here.port, here.network.network, addresses, Place.HERE)
 
 
 def peer(_: Uplinks, there: RemotePort) -> Iterator[Wanted]:
-    port, network = there.peer, there.network.network
-    yield from _named(port.id, network, port.dns_name, port.dns_domain, port.ip_addresses, elsewhere=True)
+    yield from _named(there.peer, there.network.network, there.peer.ip_addresses, Place.ELSEWHERE)
+
+
+def unbound(port: NamedPort, network: Network) -> Iterator[Named]:
+    yield from _named(port, network, port.ip_addresses, Place.NOWHERE)
 
 
 def _named(
-    port_id: str, network: Network, name: str, domain: str, addresses: tuple[str, ...], *, elsewhere: bool
+    port: Port | Peer | NamedPort, network: Network, addresses: tuple[str, ...], place: Place
 ) -> Iterator[Named]:
     if addresses:
         yield Named(
-            port_id=port_id,
-            elsewhere=elsewhere,
+            port_id=port.id,
+            place=place,
             network_id=network.id,
-            name=name,
-            domain=(name and domain) or network.dns_domain,
+            name=port.dns_name,
+            domain=(port.dns_name and port.dns_domain) or network.dns_domain,
             addresses=addresses,
         )
 

@@ -67,7 +67,7 @@ KINDS: Final = (
     Kind((Guarantee,), GUARANTEE, lambda item: item.key),
     Kind((Lease,), LEASE, lambda item: item.number),
     Kind((Advertised,), ADVERTISED, lambda item: item.number),
-    Kind((Named,), NAMED, lambda item: (item.port_id, item.elsewhere)),
+    Kind((Named,), NAMED, lambda item: (item.port_id, item.place)),
     Kind((Instance,), PROXY, lambda item: item.id),
     Kind((SttNetwork,), STT, lambda item: item.vlan),
     Kind((Watched,), WATCHED, lambda item: item.member_id),

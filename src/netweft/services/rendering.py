@@ -59,7 +59,10 @@ from netweft.services.values import PHYSICAL, Asked, HostFacts, LocalNetwork, Lo
 
 # of which each is a unit
 UNITS: Final = frozenset(
-    {"network", "port", "peer", "router", "port_forwarding", "floating_address", "load_balancer", "proxy"}
+    {
+        *("network", "port", "peer", "named_port", "router", "port_forwarding", "floating_address"),
+        *("load_balancer", "proxy"),
+    }
 )
 
 

@@ -1,6 +1,7 @@
 """Each unit of what a node should have: from what is known to what all services want for it.
 
-units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group", id)  ("policy_rule", policy, rule)
+units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("named_port", id)  ("security_group", id)
+       ("policy_rule", policy, rule)
        ("remote", MAC or empty, address)  ("router", id)  ("port_forwarding", id)  ("floating_address", id)
        ("neighbour", network, address)  ("watch", host)  ("load_balancer", id)
        ("spread", balancer, pool)  ("service", protocol, IP version, address, port)  ("proxy", id)
@@ -13,13 +14,14 @@ from msgspec.structs import replace
 
 from netweft.model import (
     FloatingAddress,
+    NamedPort,
     Node,
     PortState,
     PortStatus,
 )
 from netweft.model.load_balancer import Member
 from netweft.reconcile.memo import Reader, Unit
-from netweft.services import node_facts, wiring
+from netweft.services import dns, node_facts, wiring
 from netweft.services.addresses import prefix
 from netweft.services.dhcp.requests import DHCP
 from netweft.services.dns import DNS
@@ -37,6 +39,7 @@ from netweft.services.l3.firewalls import ROUTER_FIREWALLS
 from netweft.services.l3.floating_ips.flows import FLOATING_IPS
 from netweft.services.l3.gateways.conntrack_helpers import HELPERS
 from netweft.services.l3.gateways.flows import GATEWAYS
+from netweft.services.l3.gateways.inside_sources import INSIDE_SOURCES
 from netweft.services.l3.gateways.nat66 import NAT66
 from netweft.services.l3.gateways.symmetric_replies import CAME_IN_BY
 from netweft.services.l3.gateways.watched_nodes import session
@@ -73,6 +76,7 @@ SERVICES: tuple[Service, ...] = (
     BALANCING,
     DNS,
     ROUTER_FIREWALLS,
+    INSIDE_SOURCES,
 )
 
 
@@ -128,6 +132,14 @@ def _peer(read: Reader, services: Iterable[Service], peer_id: str) -> list[Item]
         return []
     links = node_facts.uplinks(read)
     return [item for service in services for item in service.peer(links, there)]
+
+
+def _named_port(read: Reader, _: Iterable[Service], id: str) -> list[Item] | None:
+    port: NamedPort | None = read.get(("named_port", id))
+    if port is None:
+        return None
+    network = wiring.local_network(read, port.network_id)
+    return [] if isinstance(network, wiring.Problem) else list(dns.unbound(port, network.network))
 
 
 def _security_group(read: Reader, services: Iterable[Service], group_id: str) -> list[Item] | None:
@@ -249,6 +261,7 @@ _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "network": _network,
     "port": _port,
     "peer": _peer,
+    "named_port": _named_port,
     "security_group": _security_group,
     "policy_rule": _policy_rule,
     "remote": _remote,

@@ -263,6 +263,8 @@ class Region:
                 port_security_enabled=self.ports[id].port_security_enabled,
                 allowed_address_pairs=self.ports[id].allowed_address_pairs,
                 host_id=node,
+                dns_name=self.ports[id].dns_name,
+                dns_domain=self.ports[id].dns_domain,
             )
             for id, node in bound.items()
             if node != name and id in self.ports and self.ports[id].network_id in networks

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
-from tests.netns.frames import arp, icmp4, udp4, with_ttl
+from tests.netns import forked
+from tests.netns.frames import BROADCAST, arp, ethernet, icmp4, icmp6, pieces, segment4, udp4, with_ttl
 from tests.netns.harness import Lab, until
 from tests.netns.l3.test_gateways import BEHIND
 from tests.netns.l3.test_routing import make_router
@@ -181,3 +182,55 @@ def refused(lab: Lab, stage: Stage) -> bool:
     )
     command = in_namespace(lab.layout.vm_namespace(stage.one.name), sys.executable, "-c", script)
     return subprocess.run(command, check=False).returncode == 0
+
+
+LIE = b"as from inside"
+SERVER = "169.254.169.254"
+
+
+def lies(stage: Stage, own: str) -> Iterator[bytes]:
+    """What a hostile host outside may send.  own: the flooded VM's address."""
+    for mac, address in ((stage.mac, stage.own), (stage.floating_mac, stage.floating)):
+        macs = (FLOODER, mac)
+        for source in (own, SERVER, address, "127.0.0.1", "0.0.0.0", "224.0.0.1"):
+            yield udp4(macs, (source, address), LIE)
+            yield from pieces(udp4(macs, (source, address), LIE * 9), 48)
+            yield icmp4(macs, (source, address), 8, bytes(4) + LIE)
+        for target in (own, SERVER, "240.0.255.5"):
+            yield udp4(macs, (OUTSIDE, target), LIE, (1000, 53))
+            yield segment4(macs, (OUTSIDE, target), (1000, 80), (1, 0), 2)
+        for claimed in (address, OUTSIDE, BEHIND):
+            for to in (mac, BROADCAST):
+                yield arp((FLOODER, to), 2, (FLOODER, claimed), (mac, address))
+                yield arp((FLOODER, to), 1, (FLOODER, claimed), (mac, claimed))
+                yield arp((FLOODER, to), 2, (BROADCAST, claimed), (mac, address))
+        quoted = udp4(macs, (address, BEHIND), b"x")[14:]
+        for kind, code, rest in ((3, 4, bytes((0, 0, 0, 68))), (5, 1, bytes((203, 0, 113, 66))), (11, 0, bytes(4))):
+            yield icmp4(macs, (OUTSIDE, address), kind, rest + quoted, code)
+            yield icmp4(macs, (OUTSIDE, address), kind, rest + quoted[:9], code)
+        yield with_ttl(udp4(macs, (OUTSIDE, address), bytes(24), (49152, 3784)), 255)  # BFD
+        ends = ("fe80::66", "ff02::1")
+        yield icmp6((FLOODER, "33:33:00:00:00:01"), ends, 134, bytes((64, 0, 7, 8)) + bytes(8))
+        for options in (bytes((1, 0)), bytes((1, 255)) + bytes(6), b"\2\1" + bytes(6), bytes(1400)):
+            yield icmp6((FLOODER, mac), ends, 136, bytes(20) + options)
+        yield ethernet(mac, FLOODER, 0x0800, b"\x4f" + bytes(25))
+        yield ethernet(mac, FLOODER, 0x0800, b"\x45\0\xff\xff" + bytes(20))
+        yield ethernet(mac, FLOODER, 0x0806, bytes(9))
+
+
+def test_lies_from_outside(lab: Lab, stage: Stage) -> None:
+    """Nobody hears what is said as from inside, though the VM's group lets its members in; all goes on as before."""
+    agents = [lab.pid("agent", node) for node in ("hv1", "hv2")]
+    (own,) = (one["ip_address"] for one in lab.port(stage.one)["fixed_ips"])
+    with lab.inside(stage.one, "capture") as capture:
+        for _ in range(3):
+            forked.do(stage.outside, "send", stdin="".join(f"{frame.hex()}\n" for frame in lies(stage, own)))
+        assert lab.ping(stage.one, BEHIND)
+        assert refused(lab, stage), "an error comes in by the floating IP"
+        capture.stop()
+        heard = [bytes.fromhex(line) for line in capture.finish()]
+    assert any(frame[12:14] == b"\x08\0" for frame in heard), "so that it could be heard"
+    assert [frame.hex() for frame in heard if LIE in frame] == []
+    assert lab.ping(stage.other, _new_neighbour(stage))
+    assert [lab.pid("agent", node) for node in ("hv1", "hv2")] == agents
+    assert lab.in_sync("hv1") and lab.in_sync("hv2")

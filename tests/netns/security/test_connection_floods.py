@@ -18,6 +18,8 @@ from tests.netns.lb.balancers import Balancer, ask, serving
 from tests.netns.lb.proxied import get, serving_http
 from tests.netns.outside import OUTSIDE, external_network, next_hop
 from tests.netns.probes import SYN, segment
+from tests.netns.services.test_metadata import SERVER, on_link
+from tests.netns.services.test_names import ask as ask_name
 
 from netweft.dataplane.host.datapath import kernel_limits_zones
 from netweft.dataplane.unixctl.zone_limits import Zone, zones
@@ -26,7 +28,8 @@ from netweft.lab.commands import in_namespace, run
 from netweft.lab.guest import Nic
 from netweft.lab.layout import LabError
 from netweft.lab.vm import Vm
-from netweft.services.fields import BALANCED_ZONE
+from netweft.services.dhcp.requests import SERVER_MAC
+from netweft.services.fields import BALANCED_ZONE, Reason, cookie
 from netweft.services.security.zone_limits import SHARE
 
 VIP, SYN_VIP, OTHER_VIP = "10.65.0.100", "10.65.0.101", "10.66.0.100"
@@ -194,6 +197,23 @@ def test_floods_of_syns(lab: Lab, stage: Stage, kind: str) -> None:
             until(lambda: any(name in one for one in ask(here, OTHER_VIP)), "another VIP goes on", seconds=WITHIN)
             assert lab.ping(stage.others[0], address(stage.others[1]), seconds=WITHIN)
         until(served, "the flooded VIP is served again")
+
+
+@pytest.mark.skipif(IN_KERNEL, reason="its zones are counted only while it fills: not tried there")
+def test_floods_of_syns_to_the_node(lab: Lab, stage: Stage) -> None:
+    """All VMs ask it by one conntrack zone: who fills that is not heard for a while, and another is answered."""
+    other = on_link(lab, stage.others[0])
+    with little_room(lab):
+        limits_follow(lab)
+        server = Nic(tap="", mac=SERVER_MAC, mtu=1500, addresses=(f"{SERVER}/32",))
+        me = stage.flooder.nic
+        syns = (segment((me, server), 4, (20000 + at, 53), (at, 0), SYN).hex() for at in range(4 * EACH))
+        with no_resets(lab, stage.flooder, SERVER) as namespace:
+            words = in_namespace(namespace, sys.executable, "-c", FRAMES, str(AT_ONCE))
+            subprocess.run(words, input="\n".join(syns), text=True, check=True)
+            unheard = f"cookie={cookie(Reason.PORT_DNS, stage.flooder.port_id):#x},"
+            until(lambda: unheard in " ".join(lab.flows("hv1", "br-int")), "the flooder is not heard", seconds=60)
+        until(lambda: ask_name(lab, other, "nobody.", spoken="tcp") == ["NXDOMAIN"], "another is answered")
 
 
 def test_floods_of_fragments(lab: Lab, stage: Stage) -> None:

@@ -63,6 +63,16 @@ def test_of_no_other_network(lab: Lab, web: Vm) -> None:
     assert ask(lab, stranger, "example.org.") == ["REFUSED"]
 
 
+def test_of_an_address_that_is_bound_nowhere(lab: Lab, network: str, asker: Vm) -> None:
+    """As a load balancer's VIP, or one that VMs share."""
+    with lab.cloud() as cloud:
+        shared = {"network_id": network, "fixed_ips": [{"ip_address": "10.69.0.99"}]}
+        port = cloud.create("ports", dns_name="shared", **shared)
+        until(lambda: ask(lab, asker, "shared.corp.test.") == ["NOERROR", "10.69.0.99"], "its address is told")
+        cloud.delete("ports", port["id"])
+    until(lambda: ask(lab, asker, "shared.corp.test.") == ["NXDOMAIN"], "its name goes with it")
+
+
 def test_by_the_route_that_dhcp_tells(lab: Lab, network: str, asker: Vm, web: Vm) -> None:
     machine = lab.add_vm("hv1", network, dns_name="client", dhcp=True)
     until(lambda: ask(lab, machine, "web.corp.test.") == ["NOERROR", "10.69.0.80"], "it is told")

@@ -18,6 +18,7 @@ from netweft.model import (
     LoadBalancer,
     Member,
     MinimumBandwidth,
+    NamedPort,
     Network,
     Node,
     PacketRateLimit,
@@ -146,6 +147,17 @@ def test_a_peer_is_its_addresses_and_its_place_and_no_more() -> None:
 @pytest.mark.parametrize("host", ["", None])
 def test_an_unbound_port_is_nobodys_peer(host: str | None) -> None:
     assert objects.peer({**PORT, "binding:host_id": host}) is None
+
+
+@pytest.mark.parametrize("host", ["", None])
+def test_an_unbound_port_is_what_it_is_called(host: str | None) -> None:
+    unbound = {**PORT, "binding:host_id": host}
+    assert objects.named_port(unbound) is None
+    named = {"dns_name": "vip", "dns_domain": "corp.test."}
+    assert objects.named_port({**unbound, **named}) == NamedPort(
+        id="p1", network_id="n1", ip_addresses=("10.0.0.3", "fd00::3"), **named
+    )
+    assert objects.named_port({**PORT, **named}) is None, "a peer tells it"
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from typing import Final, TypeAlias
 
 from netweft.agent.desired import Part
 from netweft.model.names import fully_qualified, host_name, pointer, rooted
-from netweft.services.values import Named
+from netweft.services.values import Named, Place
 
-Key: TypeAlias = tuple[str, bool]  # of a port, as services/kinds tells it
+Key: TypeAlias = tuple[str, Place]  # of a port, as services/kinds tells it
 HOST: Final = "host-"
 
 
@@ -22,14 +22,14 @@ class Names:
         self._keys: defaultdict[tuple[str, str], dict[Key, None]] = defaultdict(dict)  # network, name -> who has it
 
     def change(self, part: Part[Key, Named]) -> None:
-        for key in (*part.deletes, *((one.port_id, one.elsewhere) for one in part.upserts)):
+        for key in (*part.deletes, *((one.port_id, one.place) for one in part.upserts)):
             if was := self._named.pop(key, None):
                 for name in self._of(was):
                     self._keys[was.network_id, name].pop(key, None)
                     if not self._keys[was.network_id, name]:
                         del self._keys[was.network_id, name]
         for one in part.upserts:
-            key = one.port_id, one.elsewhere
+            key = one.port_id, one.place
             self._named[key] = one
             for name in self._of(one):
                 self._keys[one.network_id, name][key] = None

@@ -17,7 +17,7 @@ import structlog
 from netweft.dataplane.host.datapath import kernel_may_track, kernel_tracks
 from netweft.dataplane.unixctl import zone_limits as conntrack
 from netweft.dataplane.unixctl.client import CommandFailed, CommandRefused, command
-from netweft.services.security.zone_limits import Owner, crowded, limit, limit_in_kernel, wanting
+from netweft.services.security.zone_limits import Owner, crowded, is_flooded, limit, limit_in_kernel, wanting
 
 LOOK_SECONDS: Final = 2.0
 KERNEL_LOOK_SECONDS: Final = 0.25  # until the kernel is asked again how many it has: a flood fills a half in a second
@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 class ZoneLimits:
     """setting: what a zone may have at most.  zones: all that are this node's, and whose.  changed: called when others
     are crowded.
+    on_shared_flood: waited for when the zone that all VMs of the node share is half full.
 
     most, tracked: connections in all zones, as of the last look.  limit: of each zone; 0: they have none.  refused: why
     they can have none; "" if they can."""
@@ -41,6 +42,7 @@ class ZoneLimits:
         self.most = self.tracked = self.limit = 0
         self.crowded: tuple[Owner, ...] = ()
         self.refused = ""
+        self.on_shared_flood: Callable[[], Awaitable[None]] | None = None
         self._setting, self._zones, self._changed = setting, zones, changed
         self._new: set[int] = set()
         self._session = 0
@@ -120,6 +122,8 @@ class ZoneLimits:
             log.warning("connections are refused", limit=wanted, crowded=[" ".join(one) for one in found])
             self.crowded = found
             self._changed()
+        if wanted and self.on_shared_flood and is_flooded(there, wanted):
+            await self.on_shared_flood()
 
     async def _room(self) -> tuple[int, int]:
         try:

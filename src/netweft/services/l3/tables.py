@@ -65,9 +65,9 @@ ROUTING = (
         "from_outside",
         "from the external network: what is for the gateway's address goes back to who it was for, what is for a "
         "floating IP to the port that it stands for, or that its port is forwarded to; an ICMP error about that goes "
-        "to the agent",
+        "to the agent; nothing comes in as from inside",
         match=fields(ROUTER, "eth_type", "ip_proto", "icmpv4_type", "ipv4_dst", "conj_id", "ip_frag", *TARGET_PORTS)
-        | fields("icmpv6_type", "ipv6_dst", LOCAL_VLAN, "ipv4_src", "tcp_src", "udp_src"),
+        | fields("icmpv6_type", "ipv6_dst", LOCAL_VLAN, "ipv4_src", "ipv6_src", "tcp_src", "udp_src"),
         set=fields("ipv4_dst", *TARGET_PORTS, PIECE, NEXT_HOP[-1]),
         next=("forwarded_pieces", "translated", "to_router_itself"),
         miss="to_router_itself",

@@ -60,6 +60,11 @@ def crowded(there: Iterable[Zone], zones: Mapping[int, Owner]) -> Iterator[Owner
     return iter(sorted({zones[number] for number in full & zones.keys()}))
 
 
+def is_flooded(there: Iterable[Zone], limit: int) -> bool:
+    """The one zone of all VMs that ask their node for anything: while there still is room for others."""
+    return any(zone.number == ends.ZONE and zone.tracked * 2 > limit for zone in there)
+
+
 def problems(crowded: Iterable[Owner]) -> Iterator[str]:
     for kind, id in crowded:
         whose = f"{kind} {id}" if id else "the metadata service"

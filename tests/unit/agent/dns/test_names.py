@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 from netweft.agent.desired import Part
 from netweft.agent.dns.names import Names
 from netweft.model.names import pointer
-from netweft.services.values import Named
+from netweft.services.values import Named, Place
 
 RED, BLUE = "red", "blue"
 
 
 def named(
-    id: str, name: str = "", *addresses: str, network: str = RED, domain: str = "", elsewhere: bool = False
+    id: str, name: str = "", *addresses: str, network: str = RED, domain: str = "", place: Place = Place.HERE
 ) -> Named:
-    return Named(port_id=id, elsewhere=elsewhere, network_id=network, name=name, domain=domain, addresses=addresses)
+    return Named(port_id=id, place=place, network_id=network, name=name, domain=domain, addresses=addresses)
 
 
 def of(*all: Named, domain: str = "cloud.test") -> Names:
@@ -55,12 +55,12 @@ def test_one_without_a_name_is_called_by_its_address() -> None:
 
 
 def test_several_of_one_name() -> None:
-    names = of(named("1", "web", "10.0.0.5"), named("2", "web", "10.0.0.6", elsewhere=True))
+    names = of(named("1", "web", "10.0.0.5"), named("2", "web", "10.0.0.6", place=Place.ELSEWHERE))
     assert names.addresses(RED, "web.") == ["10.0.0.5", "10.0.0.6"]
 
 
 def test_a_port_that_comes_from_another_node_is_one() -> None:
-    names = of(named("1", "web", "10.0.0.5", elsewhere=True))
+    names = of(named("1", "web", "10.0.0.5", place=Place.ELSEWHERE))
     names.change(Part(upserts=[named("1", "web", "10.0.0.5")]))
     assert names.addresses(RED, "web.") == ["10.0.0.5"]
     names.change(Part(deletes=[("1", True)]))
@@ -82,7 +82,7 @@ def test_what_was_before_makes_no_difference(events: list[Named | str]) -> None:
     names, now = Names("cloud.test"), dict[str, Named]()
     for event in events:
         if isinstance(event, str):
-            names.change(Part(deletes=[(event, False)]))
+            names.change(Part(deletes=[(event, Place.HERE)]))
             now.pop(event, None)
         else:
             names.change(Part(upserts=[event]))

@@ -230,3 +230,17 @@ async def test_a_kernel_without_limits_is_told_of_once(stage: Stage, kernel: Ker
     kernel.limits = True
     await stage.side.look()
     assert stage.conntrack.limits == dict.fromkeys(ALL, SETTING)
+
+
+async def test_a_flood_of_the_zone_that_all_vms_share_is_ended_while_there_is_room(stage: Stage) -> None:
+    ended = []
+
+    async def end() -> None:
+        ended.append(stage.conntrack.tracked[METADATA])
+
+    stage.side.on_shared_flood = end
+    for tracked in (SETTING // 2, SETTING // 2 + 1):
+        stage.conntrack.tracked = {METADATA: tracked, 7: SETTING}
+        stage.side._all = True
+        await stage.side.look()
+    assert ended == [SETTING // 2 + 1]
