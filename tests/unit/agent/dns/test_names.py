@@ -63,7 +63,7 @@ def test_a_port_that_comes_from_another_node_is_one() -> None:
     names = of(named("1", "web", "10.0.0.5", place=Place.ELSEWHERE))
     names.change(Part(upserts=[named("1", "web", "10.0.0.5")]))
     assert names.addresses(RED, "web.") == ["10.0.0.5"]
-    names.change(Part(deletes=[("1", True)]))
+    names.change(Part(deletes=[("1", Place.ELSEWHERE)]))
     assert names.addresses(RED, "web.") == ["10.0.0.5"]
 
 
