@@ -11,7 +11,7 @@ from tests.netns.switches.netconf_switch import NetconfSwitch, edit, netconf_swi
 from netweft.plugins.mechanisms import Unreachable
 from netweft.plugins.mechanisms.switches import login
 from netweft.plugins.mechanisms.switches.dialect import dialects
-from netweft.plugins.mechanisms.switches.inventory import Bond, Switch
+from netweft.plugins.mechanisms.switches.inventory import Acls, Bond, Switch
 from netweft.plugins.mechanisms.switches.netconf import NetconfSwitch as Driver
 from netweft.plugins.mechanisms.switches.netconf_session import NetconfSession
 from netweft.plugins.mechanisms.switches.switch import ordered
@@ -102,6 +102,26 @@ async def test_what_is_said_is_there_and_goes_again(device: NetconfSwitch, drive
         "Ethernet1/1": ("", "", ()),
         "Port-Channel3": ("", "", ()),
     }
+
+
+async def test_security_groups_are_sets_that_are_exchanged_and_go(device: NetconfSwitch, driver_of: MakeDriver) -> None:
+    driver, (way, to) = driver_of(acls=Acls.YES), ("acl-in e1", "acl-out e1")
+    first = {"entries": ["ipv4 6 192.0.2.0/24 - 80-90 -", "ipv6 58 any - - 135", "ipv4 6 any 22 - - established"]}
+    second = {"entries": ["ipv4 1 any - - 8"]}
+    assert await driver.apply([Step("device", way, None, first), Step("device", to, None, second)]) == {}
+    there = await driver.read([way, to], anew=False)
+    assert driver.shows(way, first, there[way]) and driver.shows(to, second, there[to])
+    assert not driver.shows(way, second, there[way])
+    assert await driver.apply([Step("device", way, first, second)]) == {}
+    there = await driver.read([way, to], anew=True)
+    assert driver.shows(way, second, there[way]) and driver.shows(to, second, there[to])
+    said = await device.say("<get-config><source><running/></source></get-config>")
+    assert said.count("<sequence-id>10</sequence-id>") == 8  # of four sets, each twice: none of the first is left
+    unsaid = await driver.apply([Step("device", way, second, {"entries": ["ipv4 1 any - - 3.4"]})])
+    assert "no number of an ICMP code" in unsaid[way]
+    assert await driver.apply([Step("device", way, second, None), Step("device", to, second, None)]) == {}
+    assert await driver.read([way, to], anew=True) == {}
+    assert "acl-set>" not in await device.say("<get-config><source><running/></source></get-config>")
 
 
 async def test_a_bond_is_made_and_carries_the_vlans(device: NetconfSwitch, driver_of: MakeDriver) -> None:

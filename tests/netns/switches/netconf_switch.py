@@ -28,7 +28,7 @@ _PROBE = _RPC.replace('message-id="1"', _PROBE_ID).format("<get><filter type='su
 _GET = _RPC.format("<get-config><source><running/></source></get-config>")
 _SUBSCRIBE = _RPC.format('<create-subscription xmlns="urn:ietf:params:xml:ns:netconf:notification:1.0"/>')
 _YANG = Path(__file__).parents[2] / "netconf/yang"
-_MODULES = ("interfaces", "if-ethernet", "if-aggregate", "vlan", "network-instance")
+_MODULES = ("interfaces", "if-ethernet", "if-aggregate", "vlan", "network-instance", "acl")
 PATIENCE = 240.0  # seconds, on a busy machine
 SOCKET = "netconfd.sock"
 

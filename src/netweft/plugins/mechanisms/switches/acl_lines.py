@@ -111,7 +111,11 @@ class AclWords(Struct, frozen=True, forbid_unknown_fields=True, tag_field="form"
         return [*made, *(binds if len(binds) > 1 else ()), *gone]
 
 
-class Foreign(Exception):
+class CannotSay(Exception):
+    """There is no list that would be right.  The text says why."""
+
+
+class Foreign(CannotSay):
     """What is there is somebody else's.  The text names it."""
 
 

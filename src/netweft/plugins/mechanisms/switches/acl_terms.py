@@ -41,7 +41,7 @@ class TermWords(Struct, frozen=True, forbid_unknown_fields=True, tag_field="form
         return [*permitted, *map(list, self.rest)]
 
     def _term(self, way: str, one: Entry) -> Iterator[str]:
-        words, said = self.fields[f"ipv{one.version}"], _fields(way, one)
+        words, said = self.fields[f"ipv{one.version}"], fields_of(way, one)
         for field, text in said.items() or {"any": ""}.items():
             yield words[field].format(value=text)
 
@@ -96,7 +96,7 @@ class TermWords(Struct, frozen=True, forbid_unknown_fields=True, tag_field="form
         return [*said, *([f"delete {self.whole.format(acl=old)}"] if old else ())]
 
 
-def _fields(way: str, one: Entry) -> dict[str, str]:
+def fields_of(way: str, one: Entry) -> dict[str, str]:
     """Those that the entry has, by their names in `fields`."""
     kind, _, code = one.icmp.partition(".")
     found = {

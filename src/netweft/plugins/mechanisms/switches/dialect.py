@@ -13,9 +13,10 @@ from msgspec import Struct
 
 from netweft.plugins.mechanisms.switches import desired
 from netweft.plugins.mechanisms.switches.acl_lines import AclWords
+from netweft.plugins.mechanisms.switches.acl_paths import PathWords
 from netweft.plugins.mechanisms.switches.acl_terms import TermWords
 from netweft.plugins.mechanisms.switches.desired import parts
-from netweft.plugins.mechanisms.switches.inventory import Switch
+from netweft.plugins.mechanisms.switches.inventory import Acls, Switch
 from netweft.plugins.mechanisms.switches.netconf_lines import Schema
 from netweft.plugins.mechanisms.switches.spelling import Spelling
 from netweft.reconcile.plan import Step
@@ -54,7 +55,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unused: Sequence[str] = ()
     asked: Sequence[str] = ()
     schema: Schema = Schema()
-    acl: AclWords | TermWords = AclWords()
+    acl: AclWords | TermWords | PathWords = AclWords()
 
     @property
     def ways(self) -> frozenset[str]:
@@ -95,15 +96,17 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def idle(self, steps: Sequence[Step], switch: Switch, found: Mapping[str, Any]) -> list[str]:
         """The lines for ports that have no VLAN left after these steps: else they would carry all, or stay what they
         were."""
-        gone = [parts(str(step.key))[:2] for step in steps if step.now is None]
-        defaulted = {port for way, port in gone if way in ("untagged", "native") and switch.default_vlan}
+        gone = [(way, port) for way, port, _ in (parts(str(step.key)) for step in steps if step.now is None)]
+        gone = [(way, port) for way, port in gone if way in _MODAL]
+        defaulted = {port for way, port in gone if way != "tagged" and switch.default_vlan}
         left = {parts(key)[1] for key in after(steps, found) if parts(key)[0] in _VLAN_WAYS}
-        empty = sorted({port for _, port in gone} - left - defaulted - {""})
+        empty = sorted({port for _, port in gone} - left - defaulted)
         return [line.format(**self._words(port, switch)) for port in empty for line in self.unused]
 
     def asks(self, switch: Switch) -> list[str]:
         """What to read, where that is no command."""
-        return [line.format(**self._words("", switch)) for line in self.asked]
+        acls = self.acl.asked if isinstance(self.acl, PathWords) and switch.acls == Acls.YES else ()
+        return [line.format(**self._words("", switch)) for line in (*self.asked, *acls)]
 
     def _words(self, port: str, switch: Switch) -> dict[str, Any]:
         return {

@@ -14,6 +14,8 @@ import asyncssh
 
 from netweft.plugins.mechanisms import Unreachable
 from netweft.plugins.mechanisms.switches import login, netconf_lines
+from netweft.plugins.mechanisms.switches.acl_lines import AclState, CannotSay
+from netweft.plugins.mechanisms.switches.acls import is_acl
 from netweft.plugins.mechanisms.switches.dialect import Dialect, after
 from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.plugins.mechanisms.switches.netconf_session import (
@@ -51,6 +53,7 @@ class NetconfSwitch:
         self._listening: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._said: dict[str, Any] | None = None  # what it said lately, with what we have done since
+        self._lists = AclState({}, {})  # as it said
 
     async def read(self, keys: Collection[str], *, anew: bool) -> Mapping[str, Any]:
         async with self._turn:
@@ -58,7 +61,10 @@ class NetconfSwitch:
         return self._dialect.having(found, keys)
 
     def commands(self, steps: Sequence[Step]) -> list[str]:
-        return self._lines(steps, {})
+        try:
+            return self._lines(steps, {})
+        except CannotSay as error:
+            return [f"nothing: {error}"]
 
     async def apply(self, steps: Sequence[Step]) -> Mapping[str, str]:
         async with self._turn:
@@ -79,8 +85,14 @@ class NetconfSwitch:
     def _lines(self, steps: Sequence[Step], there: Mapping[str, Any]) -> list[str]:
         """there: what it has now.  A trunk without a list carries all VLANs: one that loses its last is none any
         more."""
-        said = [line for step in steps for line in self._dialect.say(step, self._switch)]
+        said = [line for step in steps for line in self._said_of(step)]
         return [*said, *self._dialect.idle(steps, self._switch, there)]
+
+    def _said_of(self, step: Step) -> list[str]:
+        """Raises CannotSay."""
+        if is_acl(str(step.key)):
+            return self._dialect.acl.say(str(step.key), step.now, self._lists)
+        return self._dialect.say(step, self._switch)
 
     async def _look(self) -> dict[str, Any]:
         asked = element("get-config", element("source", element(RUNNING)), self._filter())
@@ -89,8 +101,9 @@ class NetconfSwitch:
         return self._said
 
     def _understood(self, answer: ET.Element) -> dict[str, Any]:
-        lines = (line for data in answer for line in netconf_lines.to_lines(self._dialect.schema, data))
-        return self._dialect.understand("\n".join(lines))
+        text = "\n".join(line for data in answer for line in netconf_lines.to_lines(self._dialect.schema, data))
+        self._lists = self._dialect.acl.understand(text)
+        return self._dialect.understand(text)
 
     def _filter(self) -> ET.Element:
         root = element("filter", type="subtree")
@@ -104,13 +117,16 @@ class NetconfSwitch:
         there = await self._look() if self._said is None else self._said
         try:
             await self._write(await self._connected(), self._lines(steps, there))
-        except NetconfError as error:
+        except (NetconfError, CannotSay) as error:
             if len(steps) == 1:
                 return {str(steps[0].key): str(error)}
             half = len(steps) // 2
             return await self._transaction(steps[:half]) | await self._transaction(steps[half:])
-        self._said = after(steps, there)
+        self._said = None if any(is_acl(str(step.key)) for step in steps) else after(steps, there)
         return {}
+
+    def shows(self, key: str, value: Mapping[str, Any], said: Any) -> bool:
+        return self._dialect.acl.shows(key, value, said)
 
     async def _write(self, session: NetconfSession, lines: Iterable[str]) -> None:
         """Raises NetconfError, with nothing changed, and Unreachable."""

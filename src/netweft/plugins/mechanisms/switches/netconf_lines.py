@@ -22,7 +22,8 @@ OPERATION: Final = f"{{{BASE}}}operation"
 
 
 class Schema(Struct, frozen=True, forbid_unknown_fields=True):
-    """What has to be known of a model.  namespaces: of an element's name, where it is not that of the element above.
+    """What has to be known of a model.  namespaces: of an element's name, or of ABOVE/NAME, where it is not that of the
+    element above.
     keys: of an element that is a list's entry.  several: leaves that may be there more than once.
     prefixes: of identities in values."""
 
@@ -64,31 +65,39 @@ def _put(
     value: str | None,
     operation: str,
 ) -> None:
-    namespace = ""
+    namespace, above = "", ""
     for number, (name, keys) in enumerate(path):
-        namespace = schema.namespaces.get(name, namespace)
-        is_several = number == len(path) - 1 and name in schema.several
-        at = _child(at, f"{{{namespace}}}{name}", namespace, keys, value if is_several else None)
+        namespace = schema.namespaces.get(f"{above}/{name}") or schema.namespaces.get(name, namespace)
+        is_several, above = number == len(path) - 1 and name in schema.several, name
+        at = _child(schema, at, (name, namespace), keys, value if is_several else None)
     at.attrib.pop(OPERATION, None)
     if operation:
         at.set(OPERATION, operation)
     if value is not None and (not operation or path[-1][0] in schema.several):
-        at.text = value
-        if (found := _PREFIX.match(value)) and (uri := schema.prefixes.get(found["prefix"])):
-            at.set(f"xmlns:{found['prefix']}", uri)
+        _write(schema, at, value)
     elif value is None or operation:
         at.text = None
 
 
-def _child(at: ET.Element, tag: str, namespace: str, keys: list[tuple[str, str]], text: str | None) -> ET.Element:
+def _child(
+    schema: Schema, at: ET.Element, name: tuple[str, str], keys: list[tuple[str, str]], text: str | None
+) -> ET.Element:
+    """name: with its namespace."""
+    tag, namespace = f"{{{name[1]}}}{name[0]}", name[1]
     for one in at.findall(tag):
         same = all(one.findtext(f"{{{namespace}}}{key}") == value for key, value in keys)
         if same and (text is None or one.text == text):
             return one
     made = ET.SubElement(at, tag)
     for key, value in keys:
-        ET.SubElement(made, f"{{{namespace}}}{key}").text = value
+        _write(schema, ET.SubElement(made, f"{{{namespace}}}{key}"), value)
     return made
+
+
+def _write(schema: Schema, at: ET.Element, value: str) -> None:
+    at.text = value
+    if (found := _PREFIX.match(value)) and (uri := schema.prefixes.get(found["prefix"])):
+        at.set(f"xmlns:{found['prefix']}", uri)
 
 
 def to_lines(schema: Schema, root: ET.Element) -> Iterator[str]:

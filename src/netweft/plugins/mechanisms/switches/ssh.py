@@ -14,7 +14,7 @@ import structlog
 
 from netweft.plugins.mechanisms import Unreachable
 from netweft.plugins.mechanisms.switches import login
-from netweft.plugins.mechanisms.switches.acl_lines import AclState, Foreign
+from netweft.plugins.mechanisms.switches.acl_lines import AclState, CannotSay
 from netweft.plugins.mechanisms.switches.acls import is_acl
 from netweft.plugins.mechanisms.switches.dialect import Dialect, after
 from netweft.plugins.mechanisms.switches.inventory import Switch
@@ -149,7 +149,7 @@ class SshSwitch:
         for step in steps:
             try:
                 words = await self._say(self._said_of(step, lists, spelling, there))
-            except Foreign as error:
+            except CannotSay as error:
                 words = str(error)
             if words:
                 refused[str(step.key)] = words
@@ -177,7 +177,7 @@ class SshSwitch:
             await self._begin()
 
     def _said_of(self, step: Step, lists: AclState, spelling: Spelling, there: Mapping[str, Any]) -> list[str]:
-        """Raises Foreign."""
+        """Raises CannotSay."""
         if is_acl(str(step.key)):
             return self._dialect.acl.say(str(step.key), step.now, lists)
         step = spelling.of_theirs(step)
