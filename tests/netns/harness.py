@@ -224,9 +224,12 @@ class Lab:
         return run("ovs-ofctl", "-OOpenFlow14", verb, f"unix:{self.node(node).ovs}/{bridge}.mgmt", *words)
 
     def appctl(self, node: str, *words: str) -> str:
-        """To its ovs-vswitchd.  One that was killed has left its socket behind."""
+        """To its ovs-vswitchd.  One that was killed has left its socket behind.  Raises LabError."""
         folder = self.node(node).ovs
-        pid = (folder / "ovs-vswitchd.pid").read_text().strip()
+        try:
+            pid = (folder / "ovs-vswitchd.pid").read_text().strip()
+        except FileNotFoundError:
+            raise LabError(f"{node}'s ovs-vswitchd is about to start") from None
         return run("ovs-appctl", "-t", str(folder / f"ovs-vswitchd.{pid}.ctl"), *words)
 
     def flows(self, node: str, bridge: str) -> set[str]:
