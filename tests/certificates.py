@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    KeySerializationEncryption,
     NoEncryption,
     PrivateFormat,
     pkcs12,
@@ -34,12 +35,15 @@ class Certificate:
         return self.locked_key(b"")
 
     def locked_key(self, passphrase: bytes) -> str:
-        how = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
-        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how).decode()
+        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, _locked(passphrase)).decode()
 
-    def pkcs12(self, *more: "Certificate") -> bytes:
+    def pkcs12(self, *more: "Certificate", passphrase: bytes = b"") -> bytes:
         others = [one.certificate for one in more] or None
-        return pkcs12.serialize_key_and_certificates(b"x", self.key, self.certificate, others, NoEncryption())
+        return pkcs12.serialize_key_and_certificates(b"x", self.key, self.certificate, others, _locked(passphrase))
+
+
+def _locked(passphrase: bytes) -> KeySerializationEncryption:
+    return BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
 
 
 def authority(name: str = "An authority") -> Certificate:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from tests.browser.conftest import Cloud, Dashboard
-from tests.certificates import authority, signed
+from tests.certificates import Certificate, authority, signed
 
 LBAAS = "/load-balancer/v2/lbaas"
 
@@ -85,6 +85,27 @@ def test_one_is_made_in_one_form_and_its_members_come_and_go(alices: Dashboard, 
     assert cloud("GET", f"{LBAAS}/listeners?loadbalancer_id={made['id']}")["listeners"] == []
 
 
+def _stores_files(alices: Dashboard, www: Certificate) -> None:
+    """PKCS #12, and PEM whose key has a passphrase: that is a container, which is deleted with its secrets."""
+    page, form = alices.page, alices.page.locator("form.inline")
+    files = {"bundle": www.pkcs12(), "locked": (www.pem + www.locked_key(b"pass")).encode()}
+    for name, content in files.items():
+        page.get_by_role("button", name="Store a certificate").click()
+        page.fill("form.inline #field-name", name)
+        page.set_input_files("form.inline #field-file", {"name": name, "mimeType": "", "buffer": content})
+        form.get_by_role("button", name="Store a certificate").click()
+        if name == "locked":
+            page.locator("#field-passphrase-problem").wait_for()
+            page.fill("form.inline #field-passphrase", "pass")
+            form.get_by_role("button", name="Store a certificate").click()
+        page.locator("tbody tr", has_text=name).wait_for()
+    assert page.locator("tbody tr").count() == 3
+    page.locator("tbody tr", has_text="locked").get_by_role("button").click()
+    page.locator("dialog").get_by_role("button", name="Delete").click()
+    page.locator("tbody tr", has_text="locked").wait_for(state="detached")
+    assert page.locator("tbody tr").count() == 2
+
+
 def _ends_tls_with_a_certificate(alices: Dashboard, cloud: Cloud, balancer: str) -> None:
     """Stored, chosen by its name, and never told again."""
     page, www = alices.page, signed(authority(), "www.example")
@@ -97,6 +118,7 @@ def _ends_tls_with_a_certificate(alices: Dashboard, cloud: Cloud, balancer: str)
     page.fill("form.inline #field-pem", www.pem + www.key_pem)
     page.locator("form.inline").get_by_role("button", name="Store a certificate").click()
     page.locator("tbody tr", has_text="www").wait_for()
+    _stores_files(alices, www)
     assert alices.violations() == []
     alices.at(f"listeners/new?loadbalancer_id={balancer}")
     page.select_option("#field-protocol", "TERMINATED_HTTPS")

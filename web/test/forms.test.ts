@@ -6,7 +6,7 @@ import "./page";
 const { LIST } = await import("../src/resources/all");
 const facts = (await import("../src/facts.json")).default as Record<string, { attributes: Record<string, { post?: boolean; put?: boolean }> }>;
 const { balancer, START } = await import("../src/pages/balance");
-const { heldOf, fits, lacks } = await import("../src/resources/held");
+const { heldOf, fits, inBase64, isPkcs12, lacks, partsOf } = await import("../src/resources/held");
 const { ports } = await import("../src/resources/lines");
 const { difference } = await import("../src/ui/inline");
 
@@ -63,13 +63,30 @@ test("what the key manager has that a balancer can use", () => {
 test("what is no certificate is not stored as one", () => {
   const certificate = "-----BEGIN CERTIFICATE-----\n";
   const key = "-----BEGIN EC PRIVATE KEY-----\n";
-  assert.equal(lacks("certificate", certificate + key), "");
-  assert.match(lacks("certificate", certificate), /its private key/);
-  assert.match(lacks("certificate", ""), /a certificate and its private key/);
-  assert.match(lacks("certificate", certificate + "-----BEGIN ENCRYPTED PRIVATE KEY-----"), /passphrase/);
-  assert.equal(lacks("authorities", certificate), "");
-  assert.match(lacks("authorities", certificate + key), /leave the private key out/);
-  assert.equal(lacks("revoked", "-----BEGIN X509 CRL-----"), "");
+  const locked = certificate + "-----BEGIN ENCRYPTED PRIVATE KEY-----";
+  assert.equal(lacks("certificate", certificate + key), undefined);
+  assert.match(lacks("certificate", certificate)![1], /its private key/);
+  assert.match(lacks("certificate", "")![1], /a certificate and its private key/);
+  assert.equal(lacks("certificate", locked)![0], "passphrase");
+  assert.equal(lacks("certificate", locked, "p"), undefined);
+  assert.equal(lacks("authorities", certificate), undefined);
+  assert.match(lacks("authorities", certificate + key)![1], /leave the private key out/);
+  assert.equal(lacks("revoked", "-----BEGIN X509 CRL-----"), undefined);
+});
+
+test("a bundle is taken apart as a container names its parts", () => {
+  const block = (label: string, text: string) => `-----BEGIN ${label}-----\n${text}\n-----END ${label}-----`;
+  const pem = ["Bag Attributes", block("CERTIFICATE", "a"), block("CERTIFICATE", "b"), block("ENCRYPTED PRIVATE KEY", "k"), block("CERTIFICATE", "c")].join("\n");
+  const parts = { certificate: block("CERTIFICATE", "a") + "\n", private_key: block("ENCRYPTED PRIVATE KEY", "k") + "\n", intermediates: `${block("CERTIFICATE", "b")}\n${block("CERTIFICATE", "c")}\n` };
+  assert.deepEqual(partsOf(pem), parts);
+  assert.deepEqual(Object.keys(partsOf(block("CERTIFICATE", "a"))), ["certificate"]);
+});
+
+test("PKCS #12 is told from PEM by its first bytes", () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  assert.ok(isPkcs12(new Uint8Array([0x30, 0x82, 4, 0])));
+  assert.ok(!isPkcs12(bytes("-----BEGIN CERTIFICATE-----")) && !isPkcs12(bytes("0 words")) && !isPkcs12(bytes("")));
+  assert.equal(inBase64(new Uint8Array([0, 255, 128])), "AP+A");
 });
 
 test("a forwarding's port, or several", () => {

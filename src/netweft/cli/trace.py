@@ -60,7 +60,8 @@ def trace(
 ) -> int:
     """Say whether a packet gets from FROM to TO and its answer back, and everything that is in its way.
 
-    FROM and TO are the name or id of a port, the id of a server with one port, an address, a floating IP, or `outside`.
+    FROM and TO are the name or id of a port or a load balancer, the id of a server with one port, an address, a
+    floating IP, a port's name in DNS, or `outside`.
     With --live the next real packet that matches is waited for and followed.
     Ends with 0 if it passes, 1 if it does not, 2 if that could not be found out.  Needs OS_* variables, as in the
     server's admin-openrc.

@@ -34,8 +34,12 @@ def held(keys: Keys, how: str) -> str:
             return keys.container(certificate=SERVER.pem, private_key=key, private_key_passphrase="pass")
         case "pem":
             return keys.secret(SERVER.pem + CA.pem + SERVER.key_pem)
-    octets = base64.b64encode(SERVER.pkcs12(CA)).decode()
-    return keys.secret(octets, payload_content_type="application/octet-stream", payload_content_encoding="base64")
+    return octets(keys, SERVER.pkcs12(CA))
+
+
+def octets(keys: Keys, payload: bytes) -> str:
+    text = base64.b64encode(payload).decode()
+    return keys.secret(text, payload_content_type="application/octet-stream", payload_content_encoding="base64")
 
 
 @pytest.mark.parametrize("how", ["container", "locked", "pem", "pkcs12"])
@@ -56,6 +60,8 @@ def test_what_a_listener_does_not_take(keys: Keys) -> None:
         keys.container(certificate=SERVER.pem, private_key=of_no_curve(SERVER.key_pem)),
     ):
         assert listener(keys, balancer, ref).status_code == 400
+    locked = listener(keys, balancer, octets(keys, SERVER.pkcs12(CA, passphrase=b"pass")))
+    assert (locked.status_code, "has a passphrase" in locked.text) == (400, True)
     authority = keys.secret(CA.pem)
     foreign = keys.secret(certificates.revoked(certificates.authority("Another")))
     client: dict[str, Any] = {"client_authentication": "MANDATORY", "client_ca_tls_container_ref": authority}

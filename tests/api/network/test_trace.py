@@ -267,6 +267,35 @@ def test_what_becomes_of_it_at_others_is_not_told(api: Api, store: Store, there:
         assert there.port["id"][:8] not in answer.text
 
 
+def test_an_end_by_its_name_in_dns(api: Api, store: Store, there: Pair) -> None:
+    """As the sender's VM finds it: of its own network first, and it says where the VM does not."""
+    api("alice", "PUT", f"/networks/{there.network['id']}", {"network": {"dns_domain": "corp.example."}})
+    api("alice", "PUT", f"/ports/{there.other['id']}", {"port": {"dns_name": "db1"}})
+    far = subnet(api, "10.9.0.0/24")
+    api("alice", "PUT", f"/networks/{far['network_id']}", {"network": {"dns_domain": "corp.example."}})
+    names = ("db1", "web9")
+    its = [api.make("alice", "port", network_id=far["network_id"], dns_name=name)["id"] for name in names]
+    unnamed = f"host-{there.other['fixed_ips'][0]['ip_address'].replace('.', '-')}.openstacklocal"
+    for name in ("db1.corp.example", "DB1.corp.example.", "db1"):
+        found = trace(api, "web", name)
+        assert (found["to"]["id"], found["assumptions"][0]) == (
+            there.other["id"],
+            f"{name} is port {there.other['id']}",
+        )
+        assert "does not find" not in str(found["assumptions"])
+    assert "does not find web9.corp.example" in str(trace(api, "web", "web9.corp.example")["assumptions"])
+    assert trace(api, "web9.corp.example", "db1")["to"]["id"] == its[0], "of its own network"
+    body = {"trace": {"from": "outside", "to": "db1.corp.example"}}
+    assert refused(api("alice", "POST", PATH, body)) == (400, "SeveralOfThatName")
+    for name in ("db1.example", "corp.example", unnamed, "host-.openstacklocal", "host-10-0-0-99.openstacklocal"):
+        assert refused(api("alice", "POST", PATH, {"trace": {"from": "web", "to": name}}))[0] == 404, name
+    assert refused(api("bob", "POST", PATH, {"trace": {"from": "db1.corp.example", "to": "web"}}))[0] == 404
+    api("alice", "PUT", f"/ports/{there.other['id']}", {"port": {"dns_name": ""}})
+    assert trace(api, "web", unnamed)["to"]["id"] == there.other["id"]
+    api("alice", "PUT", f"/subnets/{there.subnet['id']}", {"subnet": {"dns_nameservers": ["192.0.2.53"]}})
+    assert f"asks 192.0.2.53 for {unnamed}" in str(trace(api, "web", unnamed)["assumptions"])
+
+
 def test_others_see_nothing(api: Api, there: Pair) -> None:
     """What is another project's is as if it were not there: the same is said of it as of nothing."""
     mine = subnet(api, "10.0.0.0/24", "bob")

@@ -1,8 +1,8 @@
 // Certificates that load balancers use: what the key manager has, by name.  What is in them is told to nobody again.
 import type { JSX } from "preact";
-import { Refusal } from "../api";
+import { Refusal, type Thing } from "../api";
 import { useData } from "../data";
-import { type Held, type Secret, askHeld, drop, lacks, store } from "../resources/held";
+import { type Held, type Secret, askHeld, drop, isPkcs12, lacks, storePem, storePkcs12 } from "../resources/held";
 import { mayChange } from "../session";
 import { Mono, Time } from "../ui/cells";
 import { confirmed } from "../ui/confirm";
@@ -16,10 +16,24 @@ const KINDS: Record<Held, string> = {
   revoked: "A list of revoked certificates (CRL)",
 };
 
-async function keep(kind: Held, name: string, pem: string): Promise<unknown> {
-  const problem = lacks(kind, pem);
-  if (problem) throw new Refusal(0, "BadRequest", `Invalid input for pem. ${problem}`);
-  return store(name.trim(), kind, pem.trim() + "\n");
+const invalid = (field: string, why: string): Refusal => new Refusal(0, "BadRequest", `Invalid input for ${field}. ${why}`);
+
+async function keep(values: Thing): Promise<unknown> {
+  const kind: Held = values.kind;
+  const name = values.name.trim();
+  const bytes = values.file && new Uint8Array(await values.file.arrayBuffer());
+  if (bytes && values.pem.trim()) throw invalid("file", "A file, or what is in it: one of both.");
+  if (bytes && isPkcs12(bytes)) return keepPkcs12(kind, name, bytes, values.passphrase);
+  const pem = `${(bytes ? new TextDecoder().decode(bytes) : values.pem).trim()}\n`;
+  const [field, problem] = lacks(kind, pem, values.passphrase) ?? [];
+  if (problem) throw invalid(field === "pem" && bytes ? "file" : field!, problem);
+  return storePem(name, kind, pem, values.passphrase);
+}
+
+async function keepPkcs12(kind: Held, name: string, bytes: Uint8Array, passphrase: string): Promise<unknown> {
+  if (kind !== "certificate") throw invalid("file", "This is to be PEM: PKCS #12 is a certificate with its private key.");
+  if (passphrase) throw invalid("passphrase", "Balancers take PKCS #12 without a passphrase only: make PEM of it, openssl pkcs12 -in FILE -out FILE.pem, which may have one.");
+  return storePkcs12(name, bytes);
 }
 
 const sure = (one: Secret): Promise<boolean> => confirmed(`Delete ${one.name || "this certificate"}?`, <p>Load balancers that name it keep it until they are put in place anew, and then lack it.</p>, "Delete");
@@ -73,9 +87,11 @@ export function CertificatesPage(): JSX.Element {
           fields={[
             { name: "name", label: "Name", as: "text" },
             { name: "kind", label: "What", as: "choice", choices: Object.keys(KINDS), labels: KINDS, start: "certificate" },
-            { name: "pem", label: "PEM", as: "lines", help: "The certificate, those between it and its authority, and its private key without a passphrase, one after the other" },
+            { name: "pem", label: "PEM", as: "lines", help: "The certificate, those between it and its authority, and its private key, one after the other" },
+            { name: "file", label: "Or a file", as: "file", help: "PEM, or PKCS #12 (.p12, .pfx) without a passphrase" },
+            { name: "passphrase", label: "Passphrase of the private key", as: "password", when: ({ kind }) => kind === "certificate" },
           ]}
-          save={({ kind, name, pem }) => keep(kind, name, pem).then(again)}
+          save={(values) => keep(values).then(again)}
         />
       )}
     </section>

@@ -53,15 +53,69 @@ const MARKS: Record<Held, [RegExp, string][]> = {
   revoked: [[/-----BEGIN X509 CRL-----/, "a list of revoked certificates"]],
 };
 
-// why it would not be taken by a balancer; empty: it may be
-export function lacks(kind: Held, pem: string): string {
+const isLocked = (pem: string): boolean => /ENCRYPTED/.test(pem);
+
+// which field keeps it from being taken by a balancer, and why; none: it may be
+export function lacks(kind: Held, pem: string, passphrase = ""): ["pem" | "passphrase", string] | undefined {
   const missing = MARKS[kind].filter(([mark]) => !mark.test(pem)).map(([, what]) => what);
-  if (missing.length) return `In PEM this has to have ${missing.join(" and ")}.`;
-  if (/ENCRYPTED/.test(pem)) return "The private key has a passphrase: store it without one.";
-  return kind === "authorities" && /PRIVATE KEY/.test(pem) ? "Authorities are certificates alone: leave the private key out." : "";
+  if (missing.length) return ["pem", `In PEM this has to have ${missing.join(" and ")}.`];
+  if (kind === "authorities" && /PRIVATE KEY/.test(pem)) return ["pem", "Authorities are certificates alone: leave the private key out."];
+  if (isLocked(pem) && !passphrase) return ["passphrase", "The private key has a passphrase: balancers need it."];
+  return undefined;
 }
 
-export const store = (name: string, kind: Held, pem: string): Promise<unknown> =>
-  api.post(`${ROOT}secrets`, { name, secret_type: kind === "certificate" ? "opaque" : "certificate", payload: pem, payload_content_type: "text/plain" });
+// PKCS #12 is DER: a sequence; PEM begins with dashes, or with words
+export const isPkcs12 = (bytes: Uint8Array): boolean => bytes[0] === 0x30 && bytes[1] > 0x7f;
 
-export const drop = (one: Secret): Promise<unknown> => api.delete(`${ROOT}${one.container ? "containers" : "secrets"}/${part(one.id.split("/").pop()!)}`);
+export const inBase64 = (bytes: Uint8Array): string => btoa(Array.from(bytes, (one) => String.fromCharCode(one)).join(""));
+
+const secret = (name: string, secret_type: string, payload: string): Promise<Thing> => api.post(`${ROOT}secrets`, { name, secret_type, payload, payload_content_type: "text/plain" });
+
+export const storePkcs12 = (name: string, bytes: Uint8Array): Promise<unknown> =>
+  api.post(`${ROOT}secrets`, { name, secret_type: "opaque", payload: inBase64(bytes), payload_content_type: "application/octet-stream", payload_content_encoding: "base64" });
+
+// a key with a passphrase is a secret of its own, beside the passphrase, in a container
+export function storePem(name: string, kind: Held, pem: string, passphrase: string): Promise<unknown> {
+  if (kind === "certificate" && isLocked(pem)) return storeLocked(name, partsOf(pem), passphrase);
+  return secret(name, kind === "certificate" ? "opaque" : "certificate", pem);
+}
+
+// as containers name them: the first certificate is the one, others lie between it and its authority
+export function partsOf(pem: string): Record<string, string> {
+  const blocks = pem.match(/-----BEGIN ([A-Z0-9 ]+)-----[^]*?-----END \1-----/g) ?? [];
+  const certificates = blocks.filter((block) => block.startsWith("-----BEGIN CERTIFICATE-----"));
+  const key = blocks.find((block) => /^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(block));
+  const parts = { certificate: certificates[0], private_key: key, intermediates: certificates.slice(1).join("\n") };
+  return Object.fromEntries(Object.entries(parts).flatMap(([what, text]) => (text ? [[what, `${text}\n`]] : [])));
+}
+
+const PART_TYPES: Record<string, string> = { private_key: "private", private_key_passphrase: "passphrase" }; // others are certificates
+const nameOfPart = (name: string, what: string): string => `${name} (${what})`.slice(-255);
+
+// all of it or nothing
+async function storeLocked(name: string, parts: Record<string, string>, passphrase: string): Promise<void> {
+  const secret_refs: Thing[] = [];
+  try {
+    for (const [what, payload] of Object.entries({ ...parts, private_key_passphrase: passphrase }))
+      secret_refs.push({ name: what, secret_ref: (await secret(nameOfPart(name, what), PART_TYPES[what] ?? "certificate", payload)).secret_ref });
+    await api.post(`${ROOT}containers`, { name, type: "certificate", secret_refs });
+  } catch (error) {
+    await Promise.allSettled(secret_refs.map((one) => dropRef("secrets", one.secret_ref)));
+    throw error;
+  }
+}
+
+const dropRef = (kind: "secrets" | "containers", ref: string): Promise<unknown> => api.delete(`${ROOT}${kind}/${part(ref.split("/").pop()!)}`);
+
+// with the secrets that this page has made for it: those of others may be in use elsewhere
+export async function drop(one: Secret): Promise<void> {
+  if (!one.container) return void (await dropRef("secrets", one.id));
+  const { secret_refs } = await api.get(`${ROOT}containers/${part(one.id.split("/").pop()!)}`);
+  await dropRef("containers", one.id);
+  await Promise.all(secret_refs.map((inside: Thing) => dropPart(one.name, inside)));
+}
+
+async function dropPart(container: string, { name, secret_ref }: Thing): Promise<void> {
+  const { name: called } = await api.get(`${ROOT}secrets/${part(secret_ref.split("/").pop()!)}`);
+  if (called === nameOfPart(container, name)) await dropRef("secrets", secret_ref);
+}

@@ -12,7 +12,7 @@ export interface Column {
   text?: (one: Thing) => string; // of what its cell shows, what is not the attribute's
 }
 
-export type As = "text" | "password" | "area" | "number" | "flag" | "choice" | "ref" | "refs" | "lines";
+export type As = "text" | "password" | "area" | "number" | "flag" | "choice" | "ref" | "refs" | "lines" | "file";
 
 export interface Field {
   name: string;

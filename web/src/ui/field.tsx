@@ -71,6 +71,8 @@ function Input({ field, as, value, set, id, about, required, problem }: InputPro
       return <Several {...{ field, as, value, set, id, about, label: "" }} />;
     case "password":
       return <input {...same} type="password" value={value} onInput={read} autocomplete="new-password" />;
+    case "file":
+      return <input {...same} type="file" onChange={(event) => set(event.currentTarget.files?.[0] ?? "")} />;
     default:
       return <input {...same} type="text" inputMode={as === "number" ? "numeric" : undefined} value={value} onInput={read} autocomplete="off" />;
   }

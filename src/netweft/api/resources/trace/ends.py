@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from netweft.api.querystring import Listing
 from netweft.api.resources.explain.balancers import Balancing
+from netweft.api.resources.trace import named
 from netweft.api.resources.trace.wanted import OUTSIDE, address_of
 from netweft.api.service import Service
 from netweft.control.errors import BadRequest, NotFound
+from netweft.control.l2.names import ASSIGNMENT
 from netweft.plugins.identity import Context
 from netweft.store import Object, Query
 
@@ -16,8 +18,11 @@ PORTS, FLOATING, ADDRESS = "ports", "floatingips", "address"
 _FIELDS = frozenset({"id", "name", "project_id", "network_id", "fixed_ips", "port_id", "floating_ip_address"})
 
 
+_MOST_NAMED = 500  # ports of one name in DNS, of as many networks
+
+
 class NothingOfThatName(NotFound):
-    message = "There is no port, floating IP, load balancer or address %(name)s"
+    message = "There is no port, floating IP, load balancer, address or name in DNS %(name)s"
 
 
 class SeveralOfThatName(BadRequest):
@@ -25,12 +30,15 @@ class SeveralOfThatName(BadRequest):
 
 
 class End(NamedTuple):
-    """kind: PORTS, FLOATING, ADDRESS or OUTSIDE.  id: of the port or the floating IP.  address: what was asked for."""
+    """kind: PORTS, FLOATING, ADDRESS or OUTSIDE.  id: of the port or the floating IP.  address: what was asked for.
+    network: the port's.  called: the name in DNS that was asked for."""
 
     kind: str
     id: str = ""
     address: str = ""
     name: str = ""
+    network: str = ""
+    called: str = ""
 
     def said(self) -> dict[str, str]:
         words = {PORTS: "port", FLOATING: "floatingip"}
@@ -42,8 +50,8 @@ class Ends:
     def __init__(self, services: Mapping[str, Service], balancers: Balancing) -> None:
         self._services, self._balancers = services, balancers
 
-    def find(self, context: Context, text: str) -> End:
-        """Raises NothingOfThatName, SeveralOfThatName."""
+    def find(self, context: Context, text: str, near: str = "") -> End:
+        """near: a network, whose names come first.  Raises NothingOfThatName, SeveralOfThatName."""
         if text == OUTSIDE:
             return End(OUTSIDE)
         address = address_of(text)
@@ -60,7 +68,17 @@ class Ends:
             balancers = self._balancers.find(context, Listing(Query({by: [text]}), frozenset(), {}), dict)
             if balancers:
                 return self._of_balancer(context, _only(text, balancers))
-        raise NothingOfThatName(name=text)
+        called = self._called(context, text)
+        if not called:
+            raise NothingOfThatName(name=text)
+        found = [one for one in called if one["network_id"] == near] or called
+        return _port(_only(text, found))._replace(called=text)
+
+    def _called(self, context: Context, text: str) -> list[Object]:
+        """Ports of that name in DNS."""
+        asked = [Listing(Query(by, limit=_MOST_NAMED), _FIELDS | {ASSIGNMENT}, {}) for by in named.filters(text)]
+        found = {one["id"]: one for listing in asked for one in self._services[PORTS].find(context, listing, dict)}
+        return [one for one in found.values() if named.is_called(one, text)]
 
     def _of_address(self, context: Context, address: str) -> End:
         floating = self._all(context, FLOATING, "floating_ip_address", address)
@@ -89,7 +107,7 @@ def _only(name: str, found: Iterable[Object]) -> Object:
 
 
 def _port(port: Object) -> End:
-    return End(PORTS, port["id"], "", port.get("name") or "")
+    return End(PORTS, port["id"], "", port.get("name") or "", port["network_id"])
 
 
 def _floating(one: Object) -> End:

@@ -22,7 +22,7 @@ from netweft.api.policy import Policy, may
 from netweft.api.resources.explain import described
 from netweft.api.resources.explain.balancers import Balancing
 from netweft.api.resources.explain.sources import Sources
-from netweft.api.resources.trace import ends, told, visible, what_if
+from netweft.api.resources.trace import ends, named, told, visible, what_if
 from netweft.api.resources.trace.live import told as live_told
 from netweft.api.resources.trace.live.plan import Plan, plan
 from netweft.api.resources.trace.live.told import Lived, of_packet
@@ -170,7 +170,8 @@ class Trace:
     # -- layer 1
 
     def _by_rows(self, context: Context, wanted: Wanted, suppose: what_if.WhatIf, lags: Mapping[str, Lag]) -> Traced:
-        frm, to = self._start(context, self._ends.find(context, wanted.from_)), self._ends.find(context, wanted.to)
+        frm = self._start(context, self._ends.find(context, wanted.from_))
+        to = self._ends.find(context, wanted.to, frm.network)
         with self._store.read() as tx:
             seen = self._seen(context, tx, frm, to, suppose, lags)
             if wanted.probe:
@@ -181,6 +182,8 @@ class Trace:
         source = wanted.source_address or (frm.address if frm.kind != ends.FLOATING else "")
         asked = Question(protocol, sport, wanted.port or 0, source, wanted.size)
         begun = begin(seen, _far(seen, frm), _far(seen, to), asked)
+        named_so = named.supposed(seen, begun, to.called, seen.get("ports", to.id))
+        begun = begun._replace(assumptions=(*begun.assumptions, *named_so))
         if begun.start and begun.start.port and begun.packet and has_address(begun.start.port, begun.packet.dst):
             raise HTTPBadRequest("Both ends are the same port")
         there, back = _ways(seen, begun)
