@@ -52,6 +52,16 @@ PORT_NOT_PLUGGED = Code(
     "openstack server start {device}",
 )
 PORT_NOT_WIRED = operators("port-not-wired", "The port's host reports that it cannot wire the port.", _LOG)
+PORT_SWITCH_LACKS = operators(
+    "port-switch-lacks-it",
+    "A physical switch, or a controller, has not what the port needs there, and says why.",
+    "netweft follower plan {follower}  # what it has to do yet; netweft follower list says how it is",
+)
+PORT_SWITCH_PENDING = operators(
+    "port-switch-pending",
+    "The port is a bare-metal one, and its switch has not reported yet that it has what the port needs.",
+    "netweft follower list  # which of them does not keep up, and why",
+)
 PORT_HOST_PROBLEMS = operators(
     "port-host-problems",
     "The agent of the port's host reports that something is wrong with its host.",

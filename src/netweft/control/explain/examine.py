@@ -54,6 +54,7 @@ CHECKS = (
     Check("ports", ports.host_dead, (codes.PORT_HOST_DEAD,)),
     Check("ports", ports.host_behind, (codes.PORT_HOST_BEHIND,)),
     Check("ports", ports.not_wired, (codes.PORT_NOT_WIRED, codes.PORT_NOT_PLUGGED)),
+    Check("ports", ports.switch_lacks, (codes.PORT_SWITCH_LACKS, codes.PORT_SWITCH_PENDING)),
     Check("ports", ports.metadata_down, (codes.PORT_METADATA_DOWN,)),
     Check("ports", ports.host_problems, (codes.PORT_HOST_PROBLEMS,)),
     Check("ports", ports.nothing_in, (codes.PORT_NOTHING_IN,)),

@@ -6,8 +6,9 @@ from netweft.control.explain import codes
 from netweft.control.explain import hosts as its_host
 from netweft.control.explain.rules import lets
 from netweft.control.explain.snapshot import Row, Snapshot, Told
-from netweft.control.l2.hosts import FAILED, HOST, VIF_TYPE
+from netweft.control.l2.hosts import FAILED, HOST, VIF_TYPE, is_bare_metal
 from netweft.control.l2.trunks import PART_OF
+from netweft.control.l2.wires import LACKS
 from netweft.control.l3.owners import OWNERS
 from netweft.control.rbac import IS_EXTERNAL
 from netweft.model.load_balancer import VIP_OWNER
@@ -71,7 +72,7 @@ def host_problems(seen: Snapshot, port: Row) -> Iterator[Told]:
 
 def not_wired(seen: Snapshot, port: Row) -> Iterator[Told]:
     """What its node reports; what the API itself has switched off is said by others."""
-    if not is_plugged_in(port) or not port[HOST] or port[VIF_TYPE] == FAILED or port["status"] == "ACTIVE":
+    if not _waits_for_a_wire(port) or is_bare_metal(port):
         return
     network = seen.get("networks", port["network_id"])
     if port.get("status_detail"):
@@ -79,6 +80,19 @@ def not_wired(seen: Snapshot, port: Row) -> Iterator[Told]:
     elif port["admin_state_up"] and (network is None or network["admin_state_up"]):
         detail = f"{port[HOST]} has no Interface with external_ids:iface-id={port['id']}"
         yield Told(codes.PORT_NOT_PLUGGED, detail, {"device": port.get("device_id") or "SERVER"})
+
+
+def _waits_for_a_wire(port: Row) -> bool:
+    return bool(is_plugged_in(port) and port[HOST] and port[VIF_TYPE] != FAILED and port["status"] != "ACTIVE")
+
+
+def switch_lacks(seen: Snapshot, port: Row) -> Iterator[Told]:
+    """A VM's port is ACTIVE all the same: its node has wired it, and nothing of it passes the switch."""
+    lacks = port.get(LACKS) or {}
+    for name, why in sorted(lacks.items()):
+        yield Told(codes.PORT_SWITCH_LACKS, f"{name}: {why}", {"follower": name})
+    if not lacks and is_bare_metal(port) and _waits_for_a_wire(port) and port["admin_state_up"]:
+        yield Told(codes.PORT_SWITCH_PENDING)
 
 
 def nothing_in(seen: Snapshot, port: Row) -> Iterator[Told]:

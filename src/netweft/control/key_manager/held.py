@@ -14,11 +14,16 @@ from netweft.control.key_manager.errors import KeyNotFound, NoKey
 from netweft.control.key_manager.secrets import CONTAINERS, SECRETS, Secrets, find
 from netweft.store import Object, ReadTransaction
 
+_DER_SEQUENCE: Final = b"\x30"  # PKCS #12 is one
 _REF: Final = re.compile(r"/v1/(secrets|containers)/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/?$")
 
 
 class Unusable(Exception):
     """What is there is not what it should be; one sentence, which says nothing of its content."""
+
+
+class Pkcs12Unreadable(Unusable):
+    """Broken, or with a passphrase."""
 
 
 class Held:
@@ -51,7 +56,10 @@ class Held:
             found = _find(tx, CONTAINERS, id, project_id, ref)
             return {name: self._read(tx, secret, project_id, ref) for name, secret in found["secrets"]}
         payload = self._read(tx, id, project_id, ref)
-        return certificates.parts(payload)
+        found = certificates.parts(payload)
+        if not found and payload[:1] == _DER_SEQUENCE:
+            raise Pkcs12Unreadable(f"{ref} is no PKCS #12, or has a passphrase: it is read without one")
+        return found
 
     def _payload(self, tx: ReadTransaction, project_id: str, ref: str, part: str) -> bytes:
         kind, id = _parsed(ref)

@@ -1,7 +1,8 @@
 """What the balancers' API asks of the key manager (`control/lb/tls.Keys`)."""
 
 from netweft.control.key_manager import certificates
-from netweft.control.key_manager.held import Held, Unusable
+from netweft.control.key_manager.held import Held, Pkcs12Unreadable, Unusable
+from netweft.control.lb.errors import UnreadablePkcs12
 from netweft.store import ReadTransaction
 
 
@@ -12,6 +13,8 @@ class StoredKeys:
     def certificate(self, tx: ReadTransaction, project_id: str, ref: str) -> bool:
         try:
             return bool(self._held.certificate(tx, project_id, ref))
+        except Pkcs12Unreadable:
+            raise UnreadablePkcs12(ref=ref) from None
         except (LookupError, Unusable):
             return False
 

@@ -57,6 +57,10 @@ class CertificateRetrieval(BadRequest):
     message = "Could not retrieve certificate: %(ref)s"
 
 
+class UnreadablePkcs12(BadRequest):
+    message = "The PKCS #12 bundle is unreadable: %(ref)s. It has to be whole, and without a passphrase."
+
+
 class ProviderNotEnabled(BadRequest):
     message = "Provider '%(prov)s' is not enabled."
 

@@ -16,7 +16,7 @@ _CIPHERS = re.compile(r"[A-Za-z0-9\-+!:@=_.]+")
 
 class Keys(Protocol):
     def certificate(self, tx: ReadTransaction, project_id: str, ref: str) -> bool:
-        """Whether this is a certificate with its key, for this project to use."""
+        """Whether this is a certificate with its key, for this project to use.  Raises UnreadablePkcs12."""
         ...
 
     def authority(self, tx: ReadTransaction, project_id: str, ref: str, crl: str | None) -> str:

@@ -4,7 +4,9 @@ there = walk(seen, start, packet, target)
 back = answer(seen, there, start)
 """
 
+from netweft.control.explain import codes as known
 from netweft.control.explain.snapshot import Row, Snapshot
+from netweft.control.l2.hosts import HOST
 from netweft.control.trace import codes
 from netweft.control.trace.packet import Packet
 from netweft.control.trace.walker import Start, Walker
@@ -19,7 +21,14 @@ def walk(seen: Snapshot, start: Start, packet: Packet, target: Row | None = None
     meant = way.balanced if way.balanced is not None else way.at
     if target is not None and way.end == PORT and meant is not None and meant["id"] != target["id"]:
         way.stops(codes.ENDS_ELSEWHERE, "ports", meant)
+    if start.port is not None and _stays_on_its_node(start.port, way):
+        way.findings = [one for one in way.findings if one.code is not known.PORT_SWITCH_LACKS]
     return way
+
+
+def _stays_on_its_node(port: Row, way: Way) -> bool:
+    """It is switched and routed where it starts: no wire has it."""
+    return way.end == PORT and way.at is not None and way.balanced is None and way.at[HOST] == port[HOST] != ""
 
 
 def answer(seen: Snapshot, there: Way, start: Start) -> Way | None:
@@ -35,6 +44,8 @@ def answer(seen: Snapshot, there: Way, start: Start) -> Way | None:
     else:
         walker.start(Start(begins, there.network), by=there.routers[-1] if there.routers else "")
     way = walker.way
+    if begins is not None and _stays_on_its_node(begins, way):
+        way.findings = [one for one in way.findings if one.code is not known.PORT_SWITCH_LACKS]
     if way.end == (PORT if start.port else OUTSIDE):
         _compare(seen, way, there, start)
     return way

@@ -13,6 +13,7 @@ from netweft.control.explain import balancers, codes
 from netweft.control.explain.examine import CHECKS, examine
 from netweft.control.explain.snapshot import Lag
 from netweft.control.l2 import hosts
+from netweft.control.l2.wires import LACKS
 from netweft.control.l3 import attached
 from netweft.model.node import OVN_AGENT
 from netweft.testing import region as made
@@ -353,6 +354,8 @@ FAULTS = (
     Fault("port-host-behind", "ports", late_host),
     Fault("port-not-plugged", "ports", becomes(status="DOWN"), ("floatingips",)),
     Fault("port-not-wired", "ports", becomes(status="DOWN", status_detail="no bridge"), ("floatingips",)),
+    Fault("port-switch-lacks-it", "ports", lambda _, port: port.update({LACKS: {"switch:tor1": "no resources"}})),
+    Fault("port-switch-pending", "ports", becomes(binding__vnic_type="baremetal", status="DOWN"), ("floatingips",)),
     Fault("port-host-problems", "ports", lambda rows, row: its_agent(rows, row).update(status_detail="no br-ex")),
     Fault("port-metadata-down", "ports", lambda rows, port: deaf(its_agent(rows, port))),
     Fault("port-nothing-let-in", "ports", without("ingress")),

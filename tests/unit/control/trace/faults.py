@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from netweft.control.explain.snapshot import Lag, Snapshot
 from netweft.control.l2.hosts import FAILED
 from netweft.control.l2.trunks import PART_OF
+from netweft.control.l2.wires import LACKS
 from netweft.control.lb.health import STATUS
 from netweft.control.trace.packet import ICMP, TCP, Packet
 from netweft.control.trace.walk import answer, walk
@@ -314,6 +315,15 @@ def both(*breaks: Callable[[Rows], Any]) -> Callable[[Rows], None]:
     return every
 
 
+def in_a_switch(id: str) -> Callable[[Rows], None]:
+    """What the switch says of the port, on another host than the other end."""
+
+    def breaks(rows: Rows) -> None:
+        port(rows, id)[LACKS] = {"switch:tor1": "VLAN 101 cannot be made: no resources"}
+
+    return breaks
+
+
 def members(**values: Any) -> Callable[[Rows], None]:
     return both(*(of("members", id, **values) for id in ("near", "far")))
 
@@ -356,6 +366,10 @@ FAULTS = (
           change(port, THREE, status="DOWN", status_detail="no br-tun")),
     Fault("the receiver's host is full", "port-not-wired", INTO,
           change(port, THREE, status="DOWN", status_detail="no local VLAN is free on this node")),
+    Fault("the switch refuses the receiver's VLAN", "port-switch-lacks-it", OUT, in_a_switch(TWO)),
+    Fault("the switch that leads to the sender's host is away", "port-switch-lacks-it", OUT, in_a_switch(ONE)),
+    Fault("a bare-metal receiver's switch is behind", "port-switch-pending", OUT,
+          change(port, TWO, binding__vnic_type="baremetal", status="DOWN")),
     Fault("the agents do not answer", "port-host-dead", OUT, silent),
     Fault("the agents are behind", "port-host-behind", OUT, late),
     Fault("the receiver's network is switched off", "network-admin-down", INTO, change(network, 2, **DOWN)),

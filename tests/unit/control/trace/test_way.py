@@ -14,6 +14,7 @@ from tests.unit.control.trace.faults import (
     C,
     Fault,
     all_rows,
+    in_a_switch,
     loop,
     only,
     port,
@@ -74,6 +75,15 @@ def test_all_that_is_in_the_way_is_named() -> None:
     ]
     assert "the nearest is rule egress" in there.findings[0].told.detail
     assert there.findings[0].told.detail.endswith("IPv4 udp to anybody: another protocol")
+
+
+def test_what_stays_on_its_node_needs_no_switch() -> None:
+    rows = all_rows()
+    in_a_switch(ONE)(rows)
+    in_a_switch(THREE)(rows)
+    assert [way.findings for way in ways(rows, ONE, tcp(A, C), THREE) if way] == [[], []]
+    there, _ = ways(rows, ONE, tcp(A, B), TWO)
+    assert [finding.code.code for finding in there.findings] == ["port-switch-lacks-it"]
 
 
 def test_nobody_and_round_and_round() -> None:
