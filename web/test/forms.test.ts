@@ -57,6 +57,8 @@ test("what the key manager has that a balancer can use", () => {
   const found = heldOf([secret("part", "certificate"), secret("bundle", "opaque"), secret("ca", "certificate"), secret("key", "private"), secret("word", "passphrase")], [inside, { ...inside, type: "generic", container_ref: "g", secret_refs: [] }]);
   assert.deepEqual(found.map((one) => one.id), ["c", "bundle", "ca"]);
   assert.deepEqual(found.filter((one) => fits(one, "certificate")).map((one) => one.id), ["c", "bundle"]);
+  const ours = { ...inside, secret_refs: [{ name: "certificate", secret_ref: "part" }, { name: "private_key", secret_ref: "key" }] };
+  assert.deepEqual(heldOf([{ ...secret("part", "certificate"), name: "c (certificate)" }, secret("key", "private")], [ours])[0].parts, ["part"]);
   assert.deepEqual(found.filter((one) => fits(one, "authorities")).map((one) => one.id), ["c", "ca"]);
 });
 

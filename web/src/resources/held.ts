@@ -14,20 +14,25 @@ export interface Secret {
   withKey: boolean; // a certificate with its key, as far as is told; else one without, or a list of revoked ones
   created: string;
   container: boolean;
+  parts: string[]; // references of the secrets that this page has made for a container: others' may be in use elsewhere
 }
 
 const USABLE = new Set(["opaque", "certificate"]);
 
 export const fits = (one: Secret, wanted: Held): boolean => one.container || one.withKey === (wanted === "certificate");
 
-const ofSecret = (one: Thing): Secret => ({ id: one.secret_ref, name: one.name ?? "", withKey: one.secret_type === "opaque", created: one.created, container: false });
-const ofContainer = (one: Thing): Secret => ({ id: one.container_ref, name: one.name ?? "", withKey: true, created: one.created, container: true });
+const ofSecret = (one: Thing): Secret => ({ id: one.secret_ref, name: one.name ?? "", withKey: one.secret_type === "opaque", created: one.created, container: false, parts: [] });
+const ofContainer = (one: Thing, names: Map<string, string>): Secret => {
+  const made = one.secret_refs.filter((inside: Thing) => names.get(inside.secret_ref) === nameOfPart(one.name, inside.name));
+  return { id: one.container_ref, name: one.name ?? "", withKey: true, created: one.created, container: true, parts: made.map((inside: Thing) => inside.secret_ref) };
+};
 
 // containers of certificates, and secrets that are not part of one
 export function heldOf(secrets: Thing[], containers: Thing[]): Secret[] {
   const inside = new Set(containers.flatMap((one) => one.secret_refs.map((ref: Thing) => ref.secret_ref)));
+  const names = new Map(secrets.map((one) => [one.secret_ref, one.name]));
   return [
-    ...containers.filter((one) => one.type === "certificate").map(ofContainer),
+    ...containers.filter((one) => one.type === "certificate").map((one) => ofContainer(one, names)),
     ...secrets.filter((one) => USABLE.has(one.secret_type) && !inside.has(one.secret_ref)).map(ofSecret),
   ];
 }
@@ -107,15 +112,7 @@ async function storeLocked(name: string, parts: Record<string, string>, passphra
 
 const dropRef = (kind: "secrets" | "containers", ref: string): Promise<unknown> => api.delete(`${ROOT}${kind}/${part(ref.split("/").pop()!)}`);
 
-// with the secrets that this page has made for it: those of others may be in use elsewhere
 export async function drop(one: Secret): Promise<void> {
-  if (!one.container) return void (await dropRef("secrets", one.id));
-  const { secret_refs } = await api.get(`${ROOT}containers/${part(one.id.split("/").pop()!)}`);
-  await dropRef("containers", one.id);
-  await Promise.all(secret_refs.map((inside: Thing) => dropPart(one.name, inside)));
-}
-
-async function dropPart(container: string, { name, secret_ref }: Thing): Promise<void> {
-  const { name: called } = await api.get(`${ROOT}secrets/${part(secret_ref.split("/").pop()!)}`);
-  if (called === nameOfPart(container, name)) await dropRef("secrets", secret_ref);
+  await dropRef(one.container ? "containers" : "secrets", one.id);
+  await Promise.all(one.parts.map((ref) => dropRef("secrets", ref)));
 }
