@@ -1,7 +1,9 @@
 """`netweft trace`: whether a packet passes, its way, and everything that is in its way, out of the server's answer."""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from netweft.cli.printing import print_answer
 PATH = "/v2.0/netweft/trace"
 _ENDS = {True: 0, False: 1, None: 2}
 _CHOSEN = "member slots"  # the reason of the flows by which a load balancer has chosen
+_VLAN = re.compile(r"\bdl_vlan=(\d+)")
 _WORDS = {True: "it passes", False: "it does not pass", None: "not found out whether it passes"}
 
 
@@ -169,22 +172,38 @@ def _nodes(told: Mapping[str, Any], direction: str, *, flows: bool) -> Iterator[
     for node in told["nodes"]:
         if node["direction"] != direction:
             continue
-        bridges = dict.fromkeys(hop["bridge"] for hop in node["flows"])
         given = [hop["object"] for hop in node["flows"] if hop["reason"] == _CHOSEN]
         chosen = f" -> balanced to member {given[-1]}" if given else ""
-        ends = "; ".join(map(_exit, node["ends"])) or "nowhere"
-        yield f"  {node['host']}: {' -> '.join(bridges)}{chosen} -> {ends}"
+        ends = "; ".join(_exit(one, _key_words(told[direction])) for one in node["ends"]) or "nowhere"
+        yield f"  {node['host']}: {' -> '.join(_bridges(node['flows']))}{chosen} -> {ends}"
         for hop in node["flows"] if flows else ():
             whose = " ".join(filter(None, (hop["reason"], hop["object"].strip("0") and hop["object"])))
             yield f"      {hop['bridge']} {hop['table']}: {hop['flow'] or 'no flow'}{f'  [{whose}]' if whose else ''}"
 
 
-def _exit(end: Mapping[str, Any]) -> str:
+def _bridges(flows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """From bridge to bridge, with the VLAN tag by which the next one knows the network: the node's local one, but of a
+    wire and of a trunk, where it comes in."""
+    for at, (bridge, hops) in enumerate(groupby(flows, lambda hop: hop["bridge"])):
+        tag = next(filter(None, (_VLAN.search(hop["flow"]) for hop in hops)), None)
+        if tag is not None:
+            yield f"{'local VLAN' if at else 'VLAN'} {tag[1]}"
+        yield bridge
+
+
+def _key_words(way: Mapping[str, Any]) -> dict[int, str]:
+    """What a tunnel's key is called, of the networks on the way."""
+    networks = (step for step in way["steps"] if step["type"] == "network")
+    kinds = {one.get("provider:segmentation_id"): one.get("provider:network_type") for one in networks}
+    return {key: "VNI" for key, kind in kinds.items() if kind in ("vxlan", "geneve")}
+
+
+def _exit(end: Mapping[str, Any], key_words: Mapping[int, str]) -> str:
     match end["kind"]:
         case "port":
             return f"port {end['port_id']} ({end['interface']})"
         case "tunnel":
-            return f"tunnel to {end['tunnel']}, key {end['key']}"
+            return f"tunnel to {end['tunnel']}, {key_words.get(end['key'], 'key')} {end['key']}"
         case "wire":
             return f"wire {end['interface']}, {'VLAN ' + str(end['vlan']) if end['vlan'] else 'untagged'}"
         case "drop":

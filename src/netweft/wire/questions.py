@@ -155,10 +155,12 @@ class Seen(Struct, frozen=True, kw_only=True):
 
 class Silent(Struct, frozen=True, kw_only=True):
     """The far end of a tunnel that does not answer.  by: `bfd`, its session with this node is down; `arp`, nobody on
-    the underlay says that he has the address."""
+    the underlay says that he has the address.  heard: he does answer ARP, though his session is down: it may be about
+    to come up again, as after one of the two hosts has been too busy."""
 
     tunnel: str
     by: Literal["bfd", "arp"]
+    heard: bool = False
 
 
 class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True):

@@ -26,7 +26,8 @@ FINDING = {
 }  # fmt: skip
 FLOW = {"bridge": "br-int", "table": "classify", "flow": "in_port=5", "reason": "port classify", "object": "00abc"}
 NODE = {
-    "direction": "forward", "host": "hv1", "flows": [FLOW, FLOW | {"bridge": "br-tun", "object": "0000000000"}],
+    "direction": "forward", "host": "hv1",
+    "flows": [FLOW, {**FLOW, "bridge": "br-tun", "flow": "dl_vlan=4,priority=9", "object": "0000000000"}],
     "ends": [{"kind": "tunnel", "tunnel": "192.0.2.2", "key": 7, "interface": "vxlan"}],
 }  # fmt: skip
 TRACE: dict[str, Any] = {
@@ -66,9 +67,9 @@ def test_what_passes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         "  | network blue (vxlan 7): carries it",
         "    tcp c -> b",
         "  o outside: gets it",
-        "  hv1: br-int -> br-tun -> tunnel to 192.0.2.2, key 7",
+        "  hv1: br-int -> local VLAN 4 -> br-tun -> tunnel to 192.0.2.2, VNI 7",
         "      br-int classify: in_port=5  [port classify 00abc]",
-        "      br-tun classify: in_port=5  [port classify]",
+        "      br-tun classify: dl_vlan=4,priority=9  [port classify]",
         "supposed: it answers",
     ]
 

@@ -42,13 +42,13 @@ async def _silent(agent: "Agent", end: str) -> Silent | None:
     sight = agent.failover.seen.get(host)
     if sight is Sight.THERE:
         return None
-    if sight is Sight.GONE:
-        return Silent(tunnel=end, by="bfd")
     own = agent.settings.tunnel_ip or ""
     interface = having(own)
-    if ":" in own or ":" in end or not interface or next_hop(_read(), end) != (interface, end):
-        return None
-    return None if await _answers(interface, IPv4Address(own), IPv4Address(end)) else Silent(tunnel=end, by="arp")
+    asks = interface and ":" not in own + end and next_hop(_read(), end) == (interface, end)
+    heard = bool(asks) and await _answers(interface, IPv4Address(own), IPv4Address(end))
+    if sight is Sight.GONE:
+        return Silent(tunnel=end, by="bfd", heard=heard)
+    return Silent(tunnel=end, by="arp") if asks and not heard else None
 
 
 async def _answers(interface: str, own: IPv4Address, end: IPv4Address) -> bool:

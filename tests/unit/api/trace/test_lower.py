@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from netweft.api.resources.trace import lower, nodes
 from netweft.api.resources.trace.lower import Nodes
 from netweft.control.trace.ends import Begun
@@ -13,7 +15,7 @@ from netweft.control.trace.way import PORT
 from netweft.testing import region as made
 from netweft.testing.explained import rows_of, seen
 from netweft.testing.region import Region
-from netweft.wire.questions import Answer, Ask, Exit, Hop, Sent
+from netweft.wire.questions import Answer, Ask, Exit, Hop, Sent, Silent
 
 
 def place() -> tuple[Any, Begun]:
@@ -92,6 +94,39 @@ async def test_what_is_on_its_way_to_a_node_is_waited_for() -> None:
     there = walk(rows, begun.start, begun.packet, begun.target)
     found = await Nodes(Late(), hosts_at, owners).look("user", rows, begun, there, answer(rows, there, begun.start))
     assert (found.there.arrived, found.back.arrived) == (True, True)
+
+
+class Flapping(Circle):
+    """The node delivers it; its BFD session is down until it was asked so often."""
+
+    def __init__(self, rises: int, *, heard: bool) -> None:
+        super().__init__()
+        self._rises, self._silent = rises, Silent(tunnel="192.0.2.9", by="bfd", heard=heard)
+
+    async def ask(self, node: str, question: Ask) -> Answer:
+        self.asked += 1
+        delivered = Exit(kind="port", port_id="00000002-1111-4000-8000-000000000000")
+        return Answer(id="", exits=(delivered,), silent=(self._silent,) if self.asked <= self._rises else ())
+
+
+@pytest.mark.parametrize(
+    ("rises", "heard", "asked"), [(0, True, 1), (1, False, 2), (3, True, 4), (9, True, 4), (9, False, 2)]
+)
+async def test_a_session_that_is_about_to_come_up_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, rises: int, heard: bool, asked: int
+) -> None:
+    """Where the far end is heard: it is no more than busy, perhaps."""
+    monkeypatch.setattr(lower, "SETTLE", 0.001)
+    monkeypatch.setattr(lower, "RISES", (0.001, 0.001))
+    rows, begun = place()
+    assert begun.start is not None
+    assert begun.packet is not None
+    there = walk(rows, begun.start, begun.packet, begun.target)
+    node = Flapping(rises, heard=heard)
+    found = await Nodes(node, hosts_at, owners).look("user", rows, begun, there, None)
+    said = [one.told.detail for _, (_, one) in found.findings if one.code.code == "tunnel-peer-silent"]
+    assert (len(said), node.asked) == (rises >= asked, asked)
+    assert all(("answers ARP" in detail) == heard for detail in said)
 
 
 async def test_a_tunnel_to_an_address_of_several_hosts() -> None:

@@ -53,9 +53,11 @@ def _hosts(seen: Snapshot, followed: Followed, asked: Sequence[Row]) -> Iterator
 
 def _silent(looked: Looked, network: Row) -> Iterator[Finding]:
     words = {"bfd": "its BFD session is down", "arp": "nobody on the underlay answers for it"}
+    heard = ", though it answers ARP: look for what drops the tunnel's packets, or keeps one of the hosts too busy"
     for one in looked.answer.silent[:MOST_EXITS]:
         far = cut(one.tunnel)
-        told = Told(codes.PEER_SILENT, f"{far}, from {looked.host}: {words[one.by]}", {"host": looked.host, "far": far})
+        detail = f"{far}, from {looked.host}: {words[one.by]}{heard if one.heard else ''}"
+        told = Told(codes.PEER_SILENT, detail, {"host": looked.host, "far": far})
         yield Finding("networks", network, told)
     for out in looked.answer.exits:
         if out.kind == "wire" and out.asked:

@@ -28,6 +28,7 @@ Owners = Callable[[str, Sequence[str]], Awaitable[vms.Known]]  # network, addres
 MOST: Final = 32
 MOST_OF_ONE: Final = 4
 SETTLE: Final = 0.3  # seconds until nodes are asked once more, where they do not do what the rows say
+RISES: Final = (0.6, 0.6)  # and again, where a BFD session alone is down: one comes up a second after both are heard
 
 
 class Lower(NamedTuple):
@@ -68,6 +69,11 @@ class Nodes:
             ways = await self._both(seen, begun, there, back, also)
             if any(_disagrees(*each) for each in ((there, ways[0]), (back, ways[1]))) or any(map(_is_silent, ways)):
                 await asyncio.sleep(SETTLE)
+                ways = await self._both(seen, begun, there, back, also)
+            for seconds in RISES:
+                if not any(map(_may_rise, ways)):
+                    break
+                await asyncio.sleep(seconds)
                 ways = await self._both(seen, begun, there, back, also)
             said: list[Layered] = []
             if probes and begun.start.port is not None and ways[0].arrived and not there.blocked:
@@ -162,6 +168,12 @@ def _is_silent(followed: Followed) -> bool:
     return not followed.unseen and any(
         looked.answer.silent or any(out.asked for out in looked.answer.exits) for looked in followed.looked
     )
+
+
+def _may_rise(followed: Followed) -> bool:
+    """Its node answers the server, and its host the underlay: no more than the session is down."""
+    silent = [one for looked in followed.looked for one in looked.answer.silent]
+    return bool(followed.arrived and silent) and all(one.heard for one in silent)
 
 
 def _is_floating(seen: Snapshot, address: str) -> bool:
