@@ -57,6 +57,8 @@ def connections(facts: Facts) -> Iterator[Found]:
         yield Found(codes.CONNTRACK_STRICT, "nf_conntrack_tcp_loose is 0")
     if facts.agent.ovs.kernel and not facts.agent.ovs.limits_zones:
         yield Found(codes.CONNTRACK_UNLIMITED)
+    if facts.agent.ovs.kernel and not facts.agent.ovs.ends_connections:
+        yield Found(codes.CONNTRACK_UNREACHABLE)
 
 
 def linux_bridges(facts: Facts) -> Iterator[Found]:

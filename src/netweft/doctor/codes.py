@@ -86,6 +86,11 @@ CONNTRACK_STRICT = known(
     "The kernel's conntrack takes up no TCP connection in the middle: those by SNAT end with their gateway.",
     "sysctl -w net.netfilter.nf_conntrack_tcp_loose=1  # and in /etc/sysctl.d",
 )
+CONNTRACK_UNREACHABLE = Code(
+    "conntrack-unreachable",
+    "The kernel lets nobody list or end connections: they outlive the rules, ports and addresses that let them in.",
+    "modprobe nf_conntrack_netlink  # CONFIG_NF_CT_NETLINK",
+)
 CONNTRACK_UNLIMITED = known(
     "conntrack-unlimited",
     "The kernel keeps no network's connections to a limit: one that is flooded can take all that this host may track.",

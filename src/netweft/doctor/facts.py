@@ -62,8 +62,9 @@ class OpenVSwitch:
     tun: whether /dev/net/tun is there, which the userspace datapath makes bridges of.
     tracked, most_tracked: connections in the kernel's conntrack, and how many fit; None: it has none, or they are not
     known.  loose: whether it takes up TCP connections in the middle.  limits_zones: whether the kernel keeps a
-    conntrack zone to a limit.  lacking: what the kernel's datapath has not, of what flows need.  filters_bridges:
-    whether the host's firewall sees what Linux bridges forward."""
+    conntrack zone to a limit.  ends_connections: whether it lets them be listed and ended.  lacking: what the kernel's
+    datapath has not, of what flows need.  filters_bridges: whether the host's firewall sees what Linux bridges
+    forward."""
 
     installed: bool
     ovsdb: str = ""
@@ -75,6 +76,7 @@ class OpenVSwitch:
     most_tracked: int | None = None
     loose: bool = True
     limits_zones: bool = True
+    ends_connections: bool = True
     lacking: tuple[str, ...] = ()
     filters_bridges: bool = False
     bridges: Mapping[str, Bridge] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from netweft.agent.facts import bridge_mappings, node_name
 from netweft.agent.main import AgentError, check
 from netweft.agent.sync import NoSession, node_token
 from netweft.dataplane.host.datapath import (
+    kernel_ends_connections,
     kernel_filters_bridges,
     kernel_has_openvswitch,
     kernel_limits_zones,
@@ -117,6 +118,7 @@ async def _open_vswitch(run_dir: Path, *, tun: bool) -> OpenVSwitch:
         most_tracked=kernel_may_track(),
         loose=kernel_tracks_loosely(),
         limits_zones=kernel_limits_zones(),
+        ends_connections=kernel_ends_connections(),
         lacking=await _lacking(run_dir, replica),
         filters_bridges=kernel_filters_bridges(),
         bridges=_bridges(replica),

@@ -96,6 +96,7 @@ FAULTS: list[tuple[Code, Facts]] = [
     (codes.CONNTRACK_FULL, ovs(tracked=2**20)),
     (codes.CONNTRACK_STRICT, ovs(loose=False)),
     (codes.CONNTRACK_UNLIMITED, ovs(limits_zones=False)),
+    (codes.CONNTRACK_UNREACHABLE, ovs(ends_connections=False)),
     (codes.DATAPATH_LACKS, ovs(lacking=("CT state NAT",))),
     (
         codes.BRIDGES_FILTERED,
@@ -134,7 +135,7 @@ def test_a_healthy_host_lacks_nothing() -> None:
         agent(wanted=BY_ITSELF, ovs=replace(OVS, most_tracked=262_144)),
         ovs(most_tracked=None),
         ovs(filters_bridges=True),
-        agent(wanted=BY_ITSELF, ovs=replace(OVS, loose=False, limits_zones=False)),
+        agent(wanted=BY_ITSELF, ovs=replace(OVS, loose=False, limits_zones=False, ends_connections=False)),
         ovs(most_tracked=0, tracked=2**20),
         Facts(HOST),
         replace(HEALTHY, agent=None),

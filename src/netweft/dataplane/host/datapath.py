@@ -1,11 +1,13 @@
 """Whether the kernel has the Open vSwitch datapath: one question to generic netlink, without a subprocess; and how
 many connections its conntrack has, and may have."""
 
+import errno
 import socket
 import struct
 from pathlib import Path
 
-_NETLINK_GENERIC = 16
+_NETLINK_NETFILTER, _NETLINK_GENERIC = 12, 16
+_CONNTRACK_STATISTICS = 1 << 8 | 5  # of ctnetlink
 _CONTROL_FAMILY, _GET_FAMILY, _FAMILY_NAME = 16, 3, 2
 _REQUEST, _ERROR = 1, 2
 _DATAPATH, _ZONE_LIMITS = "ovs_datapath", "ovs_ct_limit"
@@ -32,15 +34,27 @@ def _has_family(name: str) -> bool:
     attribute = struct.pack("=HH", 4 + len(text), _FAMILY_NAME) + text
     attribute += bytes(-len(attribute) % 4)
     body = struct.pack("=BBH", _GET_FAMILY, 1, 0) + attribute
-    message = struct.pack("=IHHII", 16 + len(body), _CONTROL_FAMILY, _REQUEST, 1, 0) + body
-    try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_GENERIC) as netlink:
-            netlink.settimeout(1.0)
-            netlink.sendto(message, (0, 0))
-            answer = netlink.recv(4096)
-    except OSError:
-        return False
+    answer = _ask(_NETLINK_GENERIC, _CONTROL_FAMILY, body)
     return len(answer) >= 8 and struct.unpack_from("=H", answer, 4)[0] != _ERROR
+
+
+def kernel_ends_connections() -> bool:
+    """Whether they can be listed and ended: by ctnetlink, which is loaded for this question, too.  Whoever may not ask
+    takes it to be there."""
+    answer = _ask(_NETLINK_NETFILTER, _CONNTRACK_STATISTICS, bytes(4))
+    refused = len(answer) >= 20 and struct.unpack_from("=H", answer, 4)[0] == _ERROR
+    return not (refused and struct.unpack_from("=i", answer, 16)[0] == -errno.EINVAL)
+
+
+def _ask(family: int, kind: int, body: bytes) -> bytes:
+    """The first of its answers; empty without one."""
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, family) as netlink:
+            netlink.settimeout(1.0)
+            netlink.sendto(struct.pack("=IHHII", 16 + len(body), kind, _REQUEST, 1, 0) + body, (0, 0))
+            return netlink.recv(4096)
+    except OSError:
+        return b""
 
 
 def kernel_tracks() -> int:
