@@ -18,6 +18,7 @@ from tests.netns.l3.test_gateways import stage as stage
 from tests.netns.l3.test_routing import address
 from tests.netns.outside import OUTSIDE
 
+from netweft.lab.commands import run
 from netweft.lab.vm import Vm
 
 PORT = 4321
@@ -316,3 +317,28 @@ def test_errors_about_datagrams_with_options_are_about_the_vms(
 def is_error(frame: bytes) -> bool:
     """ICMP's "unreachable"."""
     return frame[12:14] == b"\x08\0" and frame[23] == 1 and frame[34] == 3
+
+
+def test_a_floating_ip_of_an_address_that_vms_share(lab: Lab, stage: Stage) -> None:
+    """Its port is bound nowhere, as keepalived has it; who has it now answers ARP with his own MAC: Launchpad 1774459.
+    What he sends from it leaves by the floating IP."""
+    network, shared = lab.port(stage.two)["network_id"], f"{address(stage.two).rpartition('.')[0]}.200"
+    pairs = [{"ip_address": shared}]
+    with lab.cloud() as cloud:
+        port = cloud.create("ports", network_id=network, fixed_ips=pairs)
+        made = cloud.create("floatingips", floating_network_id=stage.external, port_id=port["id"])
+    found = str(made["floating_ip_address"])
+    for node in ("hv1", "hv2"):
+        holder = lab.add_vm(node, network, allowed_address_pairs=pairs)
+        run("ip", "-n", lab.layout.vm_namespace(holder.name), "address", "add", f"{shared}/24", "dev", "eth0")
+        macs = (holder.nic.mac, frames.BROADCAST)
+        lab.send_frames(holder, frames.arp(macs, 1, (holder.nic.mac, shared), (frames.NOBODY, shared)))
+        until(lambda: pings(outside(lab), found, seconds=1), f"{found} is reached at {node}")
+        with lab.inside_namespace(outside(lab), "capture") as there:
+            macs = (holder.nic.mac, routers_mac(lab, holder))
+            lab.send_frames(holder, frames.udp4(macs, (shared, BEHIND), node.encode(), (PORT, 9)))
+            assert ends(heard(there, node.encode()))[0] == found
+        lab.remove_vm(holder)
+    with lab.cloud() as cloud:
+        cloud.delete("floatingips", made["id"])
+        cloud.delete("ports", port["id"])
