@@ -1,15 +1,16 @@
 """Queries for names that are none of ours go to the name servers of the settings, one after the other."""
 
+import asyncio
+import contextlib
 import secrets
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-import dns.asyncquery
-import dns.exception
 import dns.message
 
 from netweft.agent.dns.answering import failed
+from netweft.agent.dns.exchanging import by_tcp, by_udp
 
 TIMEOUT: Final = 2.0  # seconds, of each
 AT_ONCE, AT_ONCE_EACH = 256, 32  # queries under way, and of one port
@@ -38,18 +39,14 @@ class Forwarder:
                 del self._asking[port_id]
 
     async def _ask(self, query: dns.message.Message, *, tcp: bool) -> bytes:
-        id, query.id = query.id, secrets.randbelow(1 << 16)  # nobody who forges answers knows it
-        try:
-            for address, port in self._servers:
-                try:
-                    ask = dns.asyncquery.tcp if tcp else dns.asyncquery.udp
-                    answer = await ask(query, address, timeout=TIMEOUT, port=port)
-                except (dns.exception.DNSException, OSError, EOFError):
-                    continue
-                answer.id = id
-                return answer.to_wire()
-        finally:
-            query.id = id
+        wire = query.to_wire()
+        asked = secrets.token_bytes(2) + wire[2:]  # nobody who forges answers knows the id
+        ask = by_tcp if tcp else by_udp
+        for address, port in self._servers:
+            with contextlib.suppress(OSError, EOFError):  # a timeout is an OSError
+                async with asyncio.timeout(TIMEOUT):
+                    answer = await ask(asked, address, port)
+                return wire[:2] + answer[2:]
         return failed(query)
 
 

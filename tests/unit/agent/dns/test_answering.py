@@ -1,5 +1,7 @@
 """What a VM hears: its network's names at once, of others that they are none, or that somebody else knows."""
 
+from typing import Final
+
 import dns.flags
 import dns.message
 import dns.opcode
@@ -85,6 +87,49 @@ def test_what_is_no_question() -> None:
     for wire in (answer.to_wire(), b"", b"\0" * 11, b"\xff" * 40):
         with pytest.raises(NoQuery):
             parsed(wire)
+
+
+LONG: Final = b"\1a" * 127 + b"\0"  # a name; what points to it is short, and as long to read
+POINTS: Final = b"\xc0\x0c"
+
+
+@pytest.mark.parametrize("counts", [(1, 200, 0, 0), (1, 0, 200, 0), (1, 0, 0, 200), (1, 65535, 65535, 65535)])
+def test_no_more_than_the_question_is_read(counts: tuple[int, ...]) -> None:
+    """CNAMEs to the name before, in 4 KiB, took 0.7 s."""
+    head = b"\0\1\1\0" + b"".join(count.to_bytes(2, "big") for count in counts)
+    record = POINTS + b"\0\5\0\1" + bytes(5) + b"\2" + POINTS
+    query = parsed(head + LONG + b"\0\1\0\1" + record * 200)
+    assert query.answer == query.authority == query.additional == []
+    assert str(query.question[0].name) == "a." * 127
+
+
+def test_many_questions_are_none() -> None:
+    head = b"\0\1\1\0" + (300).to_bytes(2, "big") + bytes(6)
+    with pytest.raises(NoQuery, match="more than one"):
+        parsed(head + LONG + b"\0\1\0\1" + (POINTS + b"\0\1\0\1") * 299)
+
+
+@pytest.mark.parametrize(("payload", "flags"), [(512, 0), (1232, 0x8000), (65535, 0)])
+def test_how_large_an_answer_may_be(payload: int, flags: int) -> None:
+    asked = dns.message.make_query("web.", "A", use_edns=0, payload=payload, ednsflags=flags)
+    query = parsed(asked.to_wire())
+    assert (query.payload, query.ednsflags) == (payload, flags)
+    assert dns.message.from_wire(query.to_wire()) == asked, "as which it is passed on"
+    assert parsed(dns.message.make_query("web.", "A").to_wire()).edns == -1
+
+
+@pytest.mark.parametrize("pointer", [POINTS, b"\xc0\xff", b"\1a\xc0\x0c", b"\xff" * 60, b"\x40" + bytes(64)])
+def test_names_that_make_no_sense(pointer: bytes) -> None:
+    with pytest.raises(NoQuery):
+        parsed(b"\0\1\1\0\0\1" + bytes(6) + pointer + b"\0\1\0\1")
+
+
+@pytest.mark.parametrize("kind", ["AXFR", "ANY", "NS", "SOA", "TXT"])
+def test_nobody_is_told_all_of_a_networks_names(kind: str) -> None:
+    said = ask("cloud.test.", kind)
+    assert said is not None
+    assert said.rcode() == dns.rcode.NXDOMAIN
+    assert said.answer == said.authority == said.additional == []
 
 
 def ask_wire(wire: bytes) -> dns.message.Message:
