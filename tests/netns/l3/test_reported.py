@@ -3,6 +3,7 @@
 Each test names where: projects on GitHub, and the number of the issue or pull request.
 """
 
+import json
 import struct
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from tests.netns import forked, frames
 from tests.netns.harness import Inside, Lab, until
 from tests.netns.inside.pings import checksum
 from tests.netns.l3 import sctp
-from tests.netns.l3.test_gateways import BEHIND, Stage, pings
+from tests.netns.l3.test_gateways import BEHIND, BEHIND_6, OUTSIDE_6, Stage, gateway_port, pings
 from tests.netns.l3.test_gateways import stage as stage
 from tests.netns.l3.test_routing import address
 from tests.netns.outside import OUTSIDE
@@ -342,3 +343,23 @@ def test_a_floating_ip_of_an_address_that_vms_share(lab: Lab, stage: Stage) -> N
     with lab.cloud() as cloud:
         cloud.delete("floatingips", made["id"])
         cloud.delete("ports", port["id"])
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_next_hop_outside_that_has_another_mac(lab: Lab, stage: Stage, version: int) -> None:
+    """After a failover there it says so, once, to all: ovn-org/ovn#266.  Not when it is asked again, after 20 s."""
+    there, to = outside(lab), {4: BEHIND, 6: BEHIND_6}[version]
+    fixed = (one["ip_address"] for one in gateway_port(lab, stage)["fixed_ips"])
+    back = next(one for one in fixed if ":" in one)
+    run("ip", "-n", there, "route", "replace", "fd00:40::/64", "via", back)
+    assert lab.ping(stage.one, to)
+    (link,) = json.loads(run("ip", "-n", there, "-j", "link", "show", "dev", "eth0"))
+    for mac in ("02:00:00:00:01:66", link["address"]):
+        run("ip", "-n", there, "link", "set", "dev", "eth0", "address", mac)
+        if version == 4:
+            said = frames.arp((mac, frames.BROADCAST), 1, (mac, OUTSIDE), (frames.NOBODY, OUTSIDE))
+        else:
+            ends = (OUTSIDE_6, "ff02::1")
+            said = frames.neighbour_advertisement((mac, "33:33:00:00:00:01"), ends, OUTSIDE_6, mac)
+        forked.do(there, "send", stdin=said.hex() + "\n")
+        assert lab.ping(stage.one, to, seconds=15)
