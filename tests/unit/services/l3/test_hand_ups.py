@@ -108,7 +108,8 @@ def test_each_limit_is_one_routers_and_one_kinds(full: Region) -> None:
     assert all(len(owners) == 1 for owners in found.values()), found
     meters = of_routers(full, "hv1")
     assert found.keys() - of_networks(full, "hv1") <= meters
-    assert len(meters) == 2 * len(set(RouterLimit) - {RouterLimit.LOGGED}), "the latter is all firewalls'"
+    of_firewalls = {RouterLimit.LOGGED, RouterLimit.REJECTED}
+    assert len(meters) == 2 * len(set(RouterLimit) - of_firewalls), "those are not of what comes from outside"
 
 
 def test_what_next_hops_say_is_apart(full: Region) -> None:
