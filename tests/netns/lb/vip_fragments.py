@@ -74,8 +74,8 @@ def _talk(lab: Lab, frm: Vm, here: Inside, vip: tuple[str, str], member: Vm) -> 
     its = (address(member), address(frm)), (8080, OWN)
     again = frames.segment4((member.nic.mac, frm.nic.mac), *its, (begun + 1, told), frames.ACK, MUCH)
     lab.send_frames(member, *frames.pieces(again, CUT, ident=93))
-    while len(segment := put_together(here, back[::2], protocol=6)) < len(MUCH):
-        pass  # what its own socket says again
+    while not (segment := put_together(here, back[::2], protocol=6)).endswith(MUCH):
+        pass  # what its own socket says again, which ends with a line's end
     pseudo = b"".join(IPv4Address(one).packed for one in back[::2])
     assert checksum(pseudo + struct.pack("!HH", 6, len(segment)) + segment) == 0
     lab.send_frames(frm, frames.segment4(*way, (told, 0), frames.RST))

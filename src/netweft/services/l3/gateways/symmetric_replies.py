@@ -71,11 +71,13 @@ def _asked(here: LocalRouter, gateway: Gateway, others: list[Gateway]) -> Iterat
                 LOCAL_VLAN: gateway.network.vlan,
                 "ipv4_src": source.value if source.mask is None else (source.value, source.mask),
                 "ipv4_dst": one.address,
-                "ip_frag": WHOLE,
             }
             owner = cookie(Reason.FLOATING_ADDRESS, one.id)
             track = Ct(zone=gateway.zone, commit=True, nat=Nat(dst=one.fixed), table=TRANSLATED.id)
-            yield FROM_OUTSIDE.flow(TRACKED, owner, match, CtClear(), track)
+            yield FROM_OUTSIDE.flow(TRACKED, owner, {**match, "ip_frag": WHOLE}, CtClear(), track)
+            if not here.gives_pieces:  # else all fragments for a floating IP are tracked (0451)
+                pieces: dict[str, Value] = {**match, "ip_frag": fragments.ANY}
+                yield FROM_OUTSIDE.flow(TRACKED, owner, pieces, CtClear(), SetField(PIECE, 1), track)
 
 
 def _looked_up(

@@ -370,6 +370,21 @@ def test_who_asks_from_the_other_link_is_answered_by_the_address_that_he_asked(
     assert leaves(region, frm, NEAR)["ipv4_src"] == prefix("203.0.113.5").value
 
 
+@pytest.mark.parametrize("datapath", ["system", "netdev"])
+def test_who_asks_from_the_other_link_in_fragments(region: Region, datapath: str) -> None:
+    own = B2.fixed_ips[0].ip_address
+    region.create(floating_ip(5, R, SECOND, "198.51.100.50", own))
+    for node in region.nodes.values():
+        node.rendering.set_host(replace(node.host, datapath_type=datapath))
+        node.bridges["int"].conntrack.gives_whole = datapath == "system"
+    region.settle()
+    assert answered(region, B2)[0] == "203.0.113.5", "nobody has asked"
+    pieces = packets.fragments(from_near(OTHER_PORT, "198.51.100.50"), 3)
+    came = [one for piece in pieces for one in comes_in(region, piece, SECOND)]
+    assert region.ids_of(came) == [B2.id] * 3
+    assert answered(region, B2) == ("198.51.100.50", *by(OTHER_PORT)[1:])
+
+
 def test_where_an_extra_route_leads(region: Region) -> None:
     own = B2.fixed_ips[0].ip_address
     behind = HostRoute(f"{FLOWS[0]}/32", NEAR)
