@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.netns.harness import Lab, until
+from tests.netns.harness import Lab, needs_a_running_clock, until
 from tests.netns.services.test_metadata import SERVER, SERVER_6, in_vm, on_link
 
 from netweft.lab.commands import in_namespace
@@ -101,6 +101,7 @@ while True:
 """
 
 
+@needs_a_running_clock
 def test_one_that_asks_without_end_keeps_nobody_from_an_answer(lab: Lab, network: str, asker: Vm) -> None:
     greedy = on_link(lab, lab.add_vm("hv1", network))
     namespace = lab.layout.vm_namespace(greedy.name)
