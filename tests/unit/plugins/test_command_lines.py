@@ -298,3 +298,42 @@ async def test_another_host_key_is_not_spoken_to(tmp_path: Path) -> None:
             await device.read(KEYS, anew=True)
         await device.close()
     assert cli.heard == []
+
+
+async def test_a_vlan_that_somebody_else_uses_stays() -> None:
+    """Of ours, when our last port leaves it."""
+    cli = CliSwitch()
+    async with cli.listening():
+        device = driver(cli)
+        assert await device.apply(made("vlan 101", "vlan 102", "tagged Ethernet1 101")) == {}
+        cli.access["Ethernet5"] = 101  # by hand
+        await device.read(["vlan 101"], anew=True)
+        assert await device.apply(gone("vlan 101", "vlan 102", "tagged Ethernet1 101")) == {}
+        assert (set(cli.vlans), cli.allowed["Ethernet1"]) == ({1, 101}, set())
+        assert await device.apply(gone("vlan 101")) == {}
+        await device.close()
+
+
+@pytest.mark.parametrize("free", [True, False])
+async def test_sudo_is_told_its_password_where_it_wants_one(free: bool) -> None:
+    """As networking-generic-switch has it for SONiC.  Where it wants none nobody is told: a shell would run it."""
+    heard = list[str]()
+
+    async def shell(process: "asyncssh.SSHServerProcess[str]") -> None:
+        heard.append(process.command or "")
+        if process.command == "sudo -n true":
+            process.exit(0 if free else 1)
+            return
+        while line := await process.stdin.readline():
+            heard.append(line.strip())
+            if line.startswith("echo netweft-over"):
+                process.stdout.write("VLAN|Vlan101\n\nnetweft-over\n")
+
+    cli = Typed("", lambda line: "")
+    cli.session = shell
+    async with cli.listening():
+        device = driven("netmiko_sonic", cli.port, secret="hush-1")
+        assert await device.read(["vlan 101"], anew=True) == {"vlan 101": ""}
+        await device.close()
+    assert heard[:3] == (["sudo -n true", "sh", "{"] if free else ["sudo -n true", "sudo -S -p '' sh", "hush-1"])
+    assert heard.count("hush-1") == (0 if free else 1)

@@ -1,6 +1,6 @@
 """A command line behind a real SSH server that answers as a test says, for tests."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import asyncssh
@@ -16,6 +16,7 @@ class Typed:
         self.key = asyncssh.generate_private_key("ssh-ed25519")
         self.heard: list[str] = []
         self.port = 0
+        self.session: Callable[[asyncssh.SSHServerProcess[str]], Awaitable[None]] = self._session
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -25,7 +26,7 @@ class Typed:
             "127.0.0.1",
             self.port,
             server_host_keys=[self.key],
-            process_factory=self._session,
+            process_factory=self.session,
             line_editor=False,
         )
         self.port = server.get_port()

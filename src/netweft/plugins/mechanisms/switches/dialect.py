@@ -39,6 +39,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     like: str = ""
     program: str = ""
     enable: bool = False
+    sudo: bool = False
     first: Sequence[str] = ()
     enter: Sequence[str] = ()
     leave: Sequence[str] = ()
@@ -79,6 +80,13 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             words |= {"number": value, "mlag": value}
             words["bond"] = next((one for one in switch.bonds if desired.number(one) == value), "")
         return [f"{self.program} {line}".lstrip().format(**words) for line in lines]
+
+    def stays(self, step: Step, found: Mapping[str, Any]) -> bool:
+        """Whether it is a VLAN of ours that somebody else has put a port in meanwhile: it is theirs from now on."""
+        way, _, vid = parts(str(step.key))
+        if way != "vlan" or step.now is not None:
+            return False
+        return any(value == vid for key, value in found.items() if parts(key)[0] in ("untagged", "native"))
 
     def looks(self, steps: Sequence[Step]) -> bool:
         """Whether it depends on what is there what has to be said for these."""

@@ -115,6 +115,9 @@ class NetconfSwitch:
     async def _transaction(self, steps: list[Step]) -> dict[str, str]:
         """All or nothing.  Where that is refused, halves are tried, so that it is known what the trouble is with."""
         there = await self._look() if self._said is None else self._said
+        steps = [step for step in steps if not self._dialect.stays(step, after(steps, there))]
+        if not steps:
+            return {}
         try:
             await self._write(await self._connected(), self._lines(steps, there))
         except (NetconfError, CannotSay) as error:

@@ -70,6 +70,9 @@ class SshSwitch:
         async with self._turn:
             if self._said is None and self._dialect.looks(steps):
                 await self._look()
+            steps = self._left(steps)
+            if not steps:
+                return {}
             found = self._said or {}
             spelling = self._dialect.spelling(found, [str(step.key) for step in steps])
             refused = await (self._script if self._dialect.how == "posix" else self._lines)(steps, spelling)
@@ -78,6 +81,11 @@ class SshSwitch:
         elif self._said is not None:
             self._said = after(map(spelling.of_theirs, steps), self._said)
         return refused
+
+    def _left(self, steps: Sequence[Step]) -> list[Step]:
+        """Without VLANs that are somebody else's by now, as far as is known once these are done."""
+        there = after(steps, self._said or {})
+        return [step for step in steps if not self._dialect.stays(step, there)]
 
     async def _look(self) -> dict[str, Any]:
         """An answer may be long: others of the server do not wait while it is understood."""
@@ -129,13 +137,20 @@ class SshSwitch:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 if self._shell is None:
-                    process = await connection.create_process(
-                        "sh", encoding="utf-8", errors="replace", stderr=asyncssh.DEVNULL
-                    )
-                    self._shell = _Shell(process)
+                    self._shell = await self._opened(connection)
                 return await self._shell.run(text)
         except (OSError, asyncssh.Error, TimeoutError, EOFError) as error:
             raise await self._lost(error) from None
+
+    async def _opened(self, connection: asyncssh.SSHClientConnection) -> "_Shell":
+        secret = self._switch.option("secret") if self._dialect.sudo else ""
+        if secret and (await connection.run("sudo -n true")).exit_status == 0:
+            secret = ""  # nobody would read it but the shell
+        command = "sudo -S -p '' sh" if secret else "sh"
+        process = await connection.create_process(command, encoding="utf-8", errors="replace", stderr=asyncssh.DEVNULL)
+        if secret:
+            process.stdin.write(f"{secret}\n")
+        return _Shell(process)
 
     # -- a command line: line by line
 
