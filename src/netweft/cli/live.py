@@ -15,6 +15,8 @@ from netweft.cli.errors import CommandError
 F = TypeVar("F", bound=Callable[..., Any])
 _BYTES: Final = 1600  # of a packet in a file: all of it but for what offloads have joined
 _MAGIC, _MAJOR, _MINOR, _ETHERNET = 0xA1B2C3D4, 2, 4, 1  # of the pcap format
+_ICMP: Final = (1, 58)
+_NAMES: Final = {1: "icmp", 6: "tcp", 17: "udp", 58: "ipv6-icmp", 132: "sctp"}
 _ENDS = {True: "it arrived", False: "it did not arrive", None: "not found out whether it arrived"}
 
 _OPTIONS = (
@@ -92,12 +94,17 @@ def text(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _packet(packet: Mapping[str, Any]) -> str:
+    """As the steps of a way write it; of ICMP the ports are type and code."""
+    protocol, sport, dport = packet["protocol"], packet["sport"], packet["dport"]
+    src, dst, more = packet["src"], packet["dst"], ""
+    if protocol in _ICMP:
+        more = f", type {sport} code {dport}"
+    elif sport or dport:
+        src, dst = (f"[{address}]" if ":" in address else address for address in (src, dst))
+        src, dst = f"{src}:{sport}", f"{dst}:{dport}"
     flags = f", flags {packet['flags']}" if packet["flags"] else ""
-    ports = (packet["sport"], packet["dport"])
-    return (
-        f"protocol {packet['protocol']}, {packet['src']} -> {packet['dst']}, {ports[0]} -> {ports[1]}"
-        f"{flags}, {packet['length']} bytes, TTL {packet['ttl']}"
-    )
+    name = _NAMES.get(protocol, f"protocol {protocol}")
+    return f"{name} {src} -> {dst}{more}{flags}, {packet['length']} bytes, TTL {packet['ttl']}"
 
 
 def _seen(one: Mapping[str, Any]) -> str:

@@ -149,7 +149,7 @@ def test_a_real_packet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     live = {"seconds": 60.0, "dropped": True, "packets": 1, "capture": True, "bytes": 1600}
     assert (status, asked["live"]) == (1, live)
     assert capsys.readouterr().out.splitlines()[1:4] == [
-        "live: protocol 6, 10.0.0.1 -> 10.0.0.2, 40000 -> 80, flags S, 74 bytes, TTL 64: it did not arrive",
+        "live: tcp 10.0.0.1:40000 -> 10.0.0.2:80, flags S, 74 bytes, TTL 64: it did not arrive",
         "    port p-1: sent by the VM: 10.0.0.1 -> 10.0.0.2, TTL 64",
         "    3 that arrived came before",
     ]
