@@ -11,6 +11,7 @@ from netweft.control.trace import balanced, codes, routed
 from netweft.control.trace.packet import Packet
 from netweft.control.trace.way import (
     OUTSIDE,
+    PORT,
     ROUTER,
     UNKNOWN,
     Nat,
@@ -324,7 +325,10 @@ class Walker:
                 return
         elif self._answer:
             balanced.takes_back(self._seen, self.way, tuple(self._undo))
-        elif port["device_owner"] == VIP_OWNER and self._balance(port, network):
+        elif port["device_owner"] == VIP_OWNER:
+            if not self._balance(port, network):
+                self.way.check(self._seen, "ports", port)
+                self.way.ends(PORT, port, network)
             return
         delivered(self._seen, self.way, port, network, answer=self._answer)
 

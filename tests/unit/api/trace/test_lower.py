@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.unit.control.trace import faults
 
 from netweft.api.resources.trace import lower, nodes
 from netweft.api.resources.trace.lower import Nodes
@@ -169,6 +170,21 @@ async def test_a_floating_ip_is_taken_by_its_vms_own_node() -> None:
     begin, goal = ("hv1", Ask(id="", packet=sent)), nodes.Goal(PORT, port.id, None, ("hv1",))
     found = await nodes.follow(Wired(port.id), seen(rows_of(region)), hosts_at, begin, goal)
     assert (found.arrived, [one.host for one in found.looked]) == (True, ["hv1", "hv2"])
+
+
+def test_what_is_forwarded_is_taken_by_the_gateways_node() -> None:
+    """Not by the VM's own, as for a floating IP that is all the VM's."""
+    taken = {}
+    for form in ("associated", "forwarded"):
+        rows = faults.all_rows()
+        if form == "forwarded":
+            faults.forwarded(rows)
+        there, _ = faults.ways(rows, "", faults.tcp(faults.SOMEBODY, faults.FLOATING, 80))
+        outside = Start(None, faults.network(rows, 90))
+        found = nodes.first(faults.snapshot(rows), outside, there, reply=False, also=())
+        assert there.end == PORT
+        taken[form] = found[0]
+    assert taken == {"associated": "hv2", "forwarded": "hv1"}
 
 
 class Meddled:

@@ -101,14 +101,20 @@ def first(seen: Snapshot, start: Start, way: Way, *, reply: bool, also: tuple[st
 
 
 def _host_outside(seen: Snapshot, network: Row, way: Way) -> str:
-    """Which node takes what comes from outside: the VM's own where that is wired, else the gateway's."""
+    """Which node takes what comes from outside: for a VM's floating IP the VM's own, where that is wired; what is for
+    the router, or for a port that it forwards, the gateway's."""
     at = way.balanced if way.balanced is not None else way.at
     inside = at.get(HOST) if way.end == PORT and at is not None else None
     agent = seen.agent(inside) if inside else None
-    if agent is not None and any(nat.side == "dst" for nat in way.nats) and is_able(agent, network):
+    its_own = any(nat.side == "dst" and _is_associated(seen, nat.was[0]) for nat in way.nats)
+    if agent is not None and its_own and is_able(agent, network):
         return str(inside)
     gateways = seen.all("ports", device_owner=GATEWAY, network_id=network["id"])
     return next((str(one[HOST]) for one in gateways if one["device_id"] in way.routers and one.get(HOST)), "")
+
+
+def _is_associated(seen: Snapshot, address: str) -> bool:
+    return any(one.get("port_id") for one in seen.all("floatingips", floating_ip_address=address))
 
 
 def _sent(packet: Packet, src: str, dst: str) -> Sent:
