@@ -112,11 +112,11 @@ def leaves_by(seen: Snapshot, way: Way, router: Row, port: Row, came_from: Row |
 
 
 def from_outside(seen: Snapshot, way: Way, router: Row) -> bool:
-    """By a floating IP or one of its forwarded ports.  False: the packet is not for one of this router's."""
+    """By a floating IP or one of its forwarded ports.  False: it ends here, since this port is not forwarded."""
     address = way.packet.dst
     floating = next(seen.all("floatingips", floating_ip_address=address, router_id=router["id"]), None)
     if floating is None:
-        return False
+        return True
     way.check(seen, "floatingips", floating)
     if floating.get("port_id"):
         way.step("floatingips", floating, f"translates {address} to {floating['fixed_ip_address']}")

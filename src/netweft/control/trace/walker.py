@@ -150,9 +150,9 @@ class Walker:
         way.step("routers", router, f"takes it at {own}")
         routed.enters(self._seen, way, router, port)
         by_gateway = port["device_owner"] == GATEWAY
-        if not way.undo(router, "src", self._undo) and by_gateway:
-            routed.from_outside(self._seen, way, router)
-        self.onward(router, network)
+        goes_on = way.undo(router, "src", self._undo) or not by_gateway or routed.from_outside(self._seen, way, router)
+        if goes_on:
+            self.onward(router, network)
 
     def onward(self, router: Row, network: Row, *, entered: bool = False) -> None:
         """entered: it begins there."""
@@ -292,7 +292,10 @@ class Walker:
             way.step("floatingips", floating, f"has {way.packet.dst}")
             way.check(self._seen, "floatingips", floating)
             return
-        way.mac = way.mac or str(floating.get(routed.ADDRESS_MAC) or port["mac_address"])
+        its_own = (
+            floating.get(routed.ADDRESS_MAC) if floating.get("port_id") else None
+        )  # what forwards has the gateway's
+        way.mac = way.mac or str(its_own or port["mac_address"])
         self._enter(router, port, network)
 
     def _out(self, network: Row) -> None:

@@ -13,6 +13,7 @@ from netweft.control.trace.packet import ICMP, Packet
 from netweft.control.trace.walk import answer, walk
 from netweft.control.trace.walker import Start
 from netweft.control.trace.way import PORT
+from netweft.model.router import ADDRESS_MAC
 from netweft.testing import region as made
 from netweft.testing.explained import rows_of, seen
 from netweft.testing.region import Region
@@ -173,18 +174,22 @@ async def test_a_floating_ip_is_taken_by_its_vms_own_node() -> None:
 
 
 def test_what_is_forwarded_is_taken_by_the_gateways_node() -> None:
-    """Not by the VM's own, as for a floating IP that is all the VM's."""
+    """Which has its address by the gateway's own MAC.  A floating IP that is all the VM's: by the VM's node."""
     taken = {}
     for form in ("associated", "forwarded"):
         rows = faults.all_rows()
+        faults.floating(**{ADDRESS_MAC: "fa:16:3f:00:00:99"})(rows)
         if form == "forwarded":
             faults.forwarded(rows)
         there, _ = faults.ways(rows, "", faults.tcp(faults.SOMEBODY, faults.FLOATING, 80))
         outside = Start(None, faults.network(rows, 90))
         found = nodes.first(faults.snapshot(rows), outside, there, reply=False, also=())
         assert there.end == PORT
-        taken[form] = found[0]
-    assert taken == {"associated": "hv2", "forwarded": "hv1"}
+        taken[form] = (found[0], there.mac == "fa:16:3f:00:00:99")
+        if form == "forwarded":
+            there, _ = faults.ways(rows, "", faults.tcp(faults.SOMEBODY, faults.FLOATING, 81))
+            assert [one.code.code for one in there.findings] == ["floatingip-port-not-forwarded"], "it ends there"
+    assert taken == {"associated": ("hv2", True), "forwarded": ("hv1", False)}
 
 
 class Meddled:
