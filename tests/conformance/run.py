@@ -27,7 +27,8 @@ SUITES = {
 
 def results(suite: str, folder: Path) -> Iterator[Result]:
     command = [str(PYTHON), str(HERE / "inside.py"), suite]
-    variables = environment({"TEMPEST_CONFIG_DIR": str(folder / SUITES.get(suite, ""))})
+    settings = next((where for name, where in SUITES.items() if suite.startswith(name)), "")
+    variables = environment({"TEMPEST_CONFIG_DIR": str(folder / settings)})
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=sys.stderr, text=True, env=variables) as process:
         assert process.stdout is not None
         for line in process.stdout:

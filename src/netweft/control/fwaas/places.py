@@ -47,6 +47,19 @@ def renewed(policy: Object, wanted: Sequence[str]) -> list[int]:
     return places
 
 
+def with_one_more(policy: Object, at: int) -> list[int]:
+    """Where its rules stand once there is one more at this index."""
+    places = [*of(policy)]
+    places.insert(at, -1)
+    return places if _put(places, at, at + 1) else spread(len(places))
+
+
+def with_one_less(policy: Object, at: int) -> list[int]:
+    places = [*of(policy)]
+    del places[at]
+    return places
+
+
 def _rising(places: list[int]) -> list[int]:
     """With -1 for those that are not of the longest part that rises."""
     there = [place for place in places if place >= 0]

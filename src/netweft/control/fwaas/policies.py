@@ -49,7 +49,11 @@ class FirewallPolicies:
             _check_rules(tx, after)
         elif after["shared"] and not current["shared"]:
             _refuse_unshared_rules(tx, after)
-        return _write(tx, current, {"audited": False} | changes)
+        changes = {"audited": False} | changes
+        if after[RULES] == current[RULES]:
+            return _write(tx, current, changes)
+        changes[PLACES] = places.renewed(current, after[RULES])
+        return _write(tx, current, changes, sorted(set(current[RULES]) ^ set(after[RULES])))
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         if tx.referrers(KIND, current["id"]):
@@ -73,15 +77,19 @@ def insert_rule(tx: WriteTransaction, policy: Object, rule_id: str, before: str 
     place = 0 if not other else _place(policy, other) + (0 if before else 1)
     rules.insert(place, rule_id)
     _check_rules(tx, policy | {RULES: rules}, only=[rule_id])
-    return _write(tx, policy, {RULES: rules, "audited": False})
+    return _write(tx, policy, _order(rules, places.with_one_more(policy, place)), [rule_id])
 
 
 def remove_rule(tx: WriteTransaction, policy: Object, rule_id: str) -> Object:
     if tx.get("firewall_rules", rule_id) is None:
         raise FirewallRuleNotFound(id=rule_id)
-    _place(policy, rule_id)
+    place = _place(policy, rule_id)
     left = [id for id in policy[RULES] if id != rule_id]
-    return _write(tx, policy, {RULES: left, "audited": False})
+    return _write(tx, policy, _order(left, places.with_one_less(policy, place)), [rule_id])
+
+
+def _order(rules: Sequence[str], where: Sequence[int]) -> Object:
+    return {RULES: rules, PLACES: where, "audited": False}
 
 
 def _place(policy: Object, rule_id: str) -> int:
@@ -91,13 +99,12 @@ def _place(policy: Object, rule_id: str) -> int:
     return place
 
 
-def _write(tx: WriteTransaction, current: Object, changes: Object) -> Object:
-    before, after = set(current[RULES]), set((current | changes)[RULES])
-    links = {link.attribute: [link] if link.id in after else [] for link in map(_link, sorted(before ^ after))}
-    if RULES in changes and changes[RULES] != current[RULES]:
-        changes = changes | {PLACES: places.renewed(current, changes[RULES])}
+def _write(tx: WriteTransaction, current: Object, changes: Object, turned: Sequence[str] = ()) -> Object:
+    """turned: the ids of rules that come into it, or go."""
+    after = changes.get(RULES, ())
+    links = {link.attribute: [link] if link.id in after else [] for link in map(_link, turned)}
     updated = tx.update(KIND, current["id"], bumped(current, changes), links)
-    if updated[RULES] != current[RULES]:
+    if PLACES in changes:
         status.pend_users(tx, [current["id"]])
     return updated
 

@@ -56,16 +56,19 @@ class Policies:
                     self._put(("policy number", other), number)
         was = before.placed if isinstance(before, FirewallPolicy) else _NO_PLACES
         now = after.placed if isinstance(after, FirewallPolicy) else _NO_PLACES
-        for rule_id in was.keys() - now.keys():
+        gone = [rule_id for rule_id in was if rule_id not in now]
+        for rule_id in gone:
             _count(self._named, rule_id, id, -1)
             self._put(("place", id, rule_id), None)
-        for rule_id, place in now.items() - was.items():
-            self._put(("place", id, rule_id), place)
-            if rule_id not in was:
-                _count(self._named, rule_id, id, 1)
-                self._mark(("policy_rule", id, rule_id))
-        self._name(id, was.keys() - now.keys(), -1)
-        self._name(id, now.keys() - was.keys(), 1)
+        new = [rule_id for rule_id in now if rule_id not in was]
+        for rule_id, place in now.items():
+            if was.get(rule_id) != place:
+                self._put(("place", id, rule_id), place)
+        for rule_id in new:
+            _count(self._named, rule_id, id, 1)
+            self._mark(("policy_rule", id, rule_id))
+        self._name(id, gone, -1)
+        self._name(id, new, 1)
         self._renumber(id)
 
     def _rule_changed(self, id: str, after: FirewallRule | None) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.examples import examples
 
-from netweft.control.fwaas.places import of, renewed, spread
+from netweft.control.fwaas.places import of, renewed, spread, with_one_less, with_one_more
 from netweft.control.fwaas.rules import RULES
 from netweft.model.fwaas import MOST_PLACES as MOST
 from netweft.model.fwaas import PLACES
@@ -38,6 +38,24 @@ def test_places_rise_whatever_came_before(steps: list[list[str]], side_by_side: 
     one = policy(steps[0], list(range(len(steps[0]))) if side_by_side else spread(len(steps[0])))
     for step in steps[1:]:
         one = with_rules(one, step)
+
+
+@settings(max_examples=examples(100))
+@given(orders, st.lists(st.integers(0, 1000), max_size=40), st.booleans())
+def test_one_more_and_one_less_are_as_a_new_list(rules: list[str], steps: list[int], side_by_side: bool) -> None:
+    one = policy(rules, list(range(len(rules))) if side_by_side else spread(len(rules)))
+    for number, step in enumerate(steps):
+        names = [*one[RULES]]
+        if step % 3 and names:
+            at = step % len(names)
+            del names[at]
+            after = policy(names, with_one_less(one, at))
+        else:
+            at = step % (len(names) + 1)
+            names.insert(at, f"n{number}")
+            after = policy(names, with_one_more(one, at))
+        assert after == with_rules(one, names)
+        one = after
 
 
 def test_the_largest_policy_has_room() -> None:
