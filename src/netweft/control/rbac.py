@@ -24,6 +24,7 @@ KINDS = {
     "subnetpool": "subnetpools",
     "address_scope": "address_scopes",
 }
+_PARTS = ("security_group_id",)  # by which an object's own parts name it
 _SERVICE = "network:"  # how the device_owner of a network's own ports begins: they use nothing, but for interfaces
 _TYPES = {kind: type for type, kind in KINDS.items()}
 _ACTIONS = dict.fromkeys(KINDS, (SHARED,)) | {"network": (SHARED, EXTERNAL)}
@@ -161,17 +162,21 @@ def _entries(tx: ReadTransaction, like: Object) -> list[Object]:
 
 
 def _refuse_in_use(tx: WriteTransaction, entry: Object, instead: str | None = None) -> None:
-    """Somebody else's object needs it, and no other entry lets them.  instead: whom it will be for."""
+    """Somebody else's object needs it, and no other entry lets them.  instead: whom it will be for.
+    Both as Neutron has it: of what is shared with everybody the owner's objects count, too, but on networks; and what
+    is shared with one project instead is as good as gone, whichever project that is."""
     kind, id, target = KINDS[entry["object_type"]], entry["object_id"], entry["target_tenant"]
     object = tx.lock(kind, id)  # nobody begins to use it now
-    others = {one["target_tenant"] for one in _entries(tx, entry) if one["id"] != entry["id"]} | {instead}
+    others = {one["target_tenant"] for one in _entries(tx, entry) if one["id"] != entry["id"]}
+    others |= {instead} if entry["action"] == EXTERNAL or instead == EVERYBODY else set()
     if object is None or EVERYBODY in others:
         return
     if entry["action"] == EXTERNAL and target == EVERYBODY and object.get(IS_DEFAULT):
         raise RbacPolicyInUse(object_id=id, details="Default external networks must be shared to everyone.")
+    needs_none = object["project_id"] if kind == "networks" or target != EVERYBODY else None
     for project in _users(tx, kind, object, entry["action"]):
         concerned = target in (EVERYBODY, project)
-        if concerned and project != object["project_id"] and project not in others:
+        if concerned and project != needs_none and project not in others:
             raise RbacPolicyInUse(object_id=id, details="Other projects use it.")
 
 
@@ -188,6 +193,8 @@ def _refuse_out_of_scope(tx: WriteTransaction, entry: Object) -> None:
 def _users(tx: WriteTransaction, kind: str, object: Object, action: str) -> Iterator[str]:
     """The projects of what uses it, as what the action says: routers, by their gateways, what is external."""
     for user in tx.referrers(kind, object["id"]):
+        if user.attribute in _PARTS:
+            continue
         found = tx.glance.get(user.kind, user.id) or object
         owner = found.get("device_owner", "")
         if owner == GATEWAY and action == EXTERNAL:

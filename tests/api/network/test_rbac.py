@@ -74,6 +74,24 @@ def test_a_network_is_used_by_those_it_is_shared_with(api: Api) -> None:
     assert api("admin", "DELETE", f"/rbac-policies/{everybody['id']}").status_code == 204
 
 
+def test_what_everybody_may_use_is_not_taken_back_while_anybody_does(api: Api) -> None:
+    """The owner, too, and not for another project instead: as neutron-tempest-plugin has it of QoS policies."""
+    policy = api("admin", "POST", "/qos/policies", {"policy": {"name": "p", "shared": True}}).json()["policy"]
+    (entry,) = api.get("admin", f"/rbac-policies?object_id={policy['id']}")["rbac_policies"]
+    path, shared = f"/qos/policies/{policy['id']}", f"/rbac-policies/{entry['id']}"
+    for who, project in (("admin", GREEN), ("bob", BLUE)):
+        network = api.network(who, qos_policy_id=policy["id"])
+        narrower = {"rbac_policy": {"target_tenant": project}}
+        answers = (
+            api("admin", "PUT", path, {"policy": {"shared": False}}),
+            api("admin", "DELETE", shared),
+            api("admin", "PUT", shared, narrower),
+        )
+        assert [refused(answer) for answer in answers] == [(409, "RbacPolicyInUse")] * 3
+        assert api(who, "DELETE", f"/networks/{network['id']}").status_code == 204
+    assert api("admin", "PUT", path, {"policy": {"shared": False}}).status_code == 200
+
+
 def test_what_cannot_be_shared(api: Api) -> None:
     mine, foreign = api.network("alice"), api.network("bob")
     assert refused(try_share(api, "network", mine, "*")) == FORBIDDEN
