@@ -273,7 +273,7 @@ host_routes = list_of(
 nameservers = list_of(
     ip_address, unique=True, most=NAMESERVERS, refusal=lambda: DNSNameServersExhausted(quota=NAMESERVERS)
 )
-security_groups = list_of(uuid_text)
+security_groups = list_of(uuid_text, unique=True)
 address_pairs = list_of(
     record({"ip_address": unicast_prefix}, {"mac_address": unicast_mac_address}),
     unique=True,

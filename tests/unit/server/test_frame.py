@@ -74,6 +74,10 @@ async def test_a_bug_is_logged_with_the_id_and_tells_nothing(
 async def test_unknown_path_and_wrong_method_are_answered_in_json(client: httpx.AsyncClient) -> None:
     assert (await client.get("/none")).json()["NeutronError"]["type"] == "HTTPNotFound"
     assert (await client.get("/identity/none")).json()["error"]["code"] == 404
+    barbicans = {"code": 404, "title": "Not Found", "description": "Not Found"}
+    assert (await client.get("/key-manager/v1/cas")).json() == barbicans
+    octavias = {"faultcode": "Client", "faultstring": "Not Found", "debuginfo": None}
+    assert (await client.get("/load-balancer/v2/none")).json() == octavias
     assert (await client.get("/echo")).status_code == 405
 
 

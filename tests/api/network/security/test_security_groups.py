@@ -91,9 +91,17 @@ def test_nobody_touches_or_names_what_is_anothers(api: Api) -> None:
         assert refused(answer) == (404, "AddressGroupNotFound")
 
 
+def test_a_port_names_each_group_once(api: Api) -> None:
+    group, network = api.make("alice", "security_group")["id"], api.network("alice")["id"]
+    port = api.make("alice", "port", network_id=network, security_groups=[group])
+    twice = {"port": {"security_groups": [group, group]}}
+    assert refused(api("alice", "PUT", f"/ports/{port['id']}", twice)) == (400, "HTTPBadRequest")
+
+
 def test_an_address_group(api: Api) -> None:
     group = api.make("alice", "address_group", name="offices", addresses=["10.1.0.0/16"])
     alone = {"addresses": ["10.200.200.200"]}
+    assert refused(api("alice", "POST", "/address-groups", {"address_group": alone})) == (400, "HTTPBadRequest")
     answer = api("alice", "PUT", f"/address-groups/{group['id']}/remove_addresses", alone)
     assert refused(answer) == (404, "AddressesNotFound")
     path = f"/address-groups/{group['id']}"

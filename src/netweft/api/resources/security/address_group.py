@@ -11,7 +11,7 @@ from netweft.control.standard import UseCases
 
 
 def _prefix(value: Any) -> str:
-    """An address is the prefix that has it alone."""
+    """An address is the prefix that has it alone.  Of a new group it is none: so Neutron has it."""
     return checks.cidr(checks.cidr_or_address(value))
 
 
@@ -19,7 +19,7 @@ ADDRESSES = checks.list_of(_prefix, unique=True)
 
 ATTRIBUTES = {name: attribute for name, attribute in STANDARD.items() if name != "tags"} | {
     "description": replace(STANDARD["description"], check=checks.string(1024)),
-    "addresses": Attribute(check=ADDRESSES, post=True),
+    "addresses": Attribute(check=checks.list_of(checks.cidr, unique=True), post=True),
 }
 
 
