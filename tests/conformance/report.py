@@ -7,18 +7,27 @@ from typing import NamedTuple
 
 HEAD = """# Conformance
 
-OpenStack's own tests of the Networking API, `tempest.api.network` of tempest {version}, of FWaaS v2,
-`neutron_tempest_plugin.fwaas.api`, and of the load balancers', `octavia_tempest_plugin.tests.api.v2`, against a
-`netweft server` with SQLite and nothing else: no Nova, no Glance, no agent.  Written by `make conformance`, which
-installs them in an environment of its own, from a lock with hashes, and ends with an error when a test fails.
+OpenStack's own tests of the Networking API, `tempest.api.network` of tempest {version} and
+`neutron_tempest_plugin.api`, of FWaaS v2, `neutron_tempest_plugin.fwaas.api`, and of the load balancers', `octavia_tempest_plugin.tests.api.v2`; and
+each command of `openstack firewall group`, `openstack loadbalancer` and `openstack secret` with each of its options.
+Against a `netweft server` with SQLite and nothing else: no Nova, no Glance, no agent.  Written by `make conformance`
+on {day}, of commit {commit}, which installs them in an environment of its own, from a lock with hashes, and ends with
+an error when a test fails.
 
 **{passed} passed, {failed} failed, {skipped} skipped** (tests, or classes of tests that skip themselves whole), in
 {seconds} s.
 
-| tests | passed | failed | skipped |
-|---|---|---|---|
+| tests | of | passed | failed | skipped |
+|---|---|---|---|---|
 """
 OUTCOMES = ("passed", "failed", "skipped")
+OF = {
+    "tempest.api.network.": "tempest",
+    "neutron_tempest_plugin.fwaas.": "FWaaS",
+    "neutron_tempest_plugin.": "Neutron's plug-in",
+    "octavia_tempest_plugin.": "Octavia's plug-in",
+    "openstack ": "the stock client",
+}
 _TAGS = re.compile(r"\[.*\]$")
 
 
@@ -28,14 +37,23 @@ class Result(NamedTuple):
     reason: str
 
 
-def told(results: Sequence[Result], version: str, seconds: int) -> str:
+class Run(NamedTuple):
+    """What was run: tempest's version, ours, and when (a day, ISO 8601); how long it took."""
+
+    version: str
+    commit: str
+    day: str
+    seconds: int
+
+
+def told(results: Sequence[Result], run: Run) -> str:
     counts = Counter(result.outcome for result in results)
-    text = HEAD.format(version=version, seconds=seconds, **{name: counts[name] for name in OUTCOMES})
-    by_module: dict[str, Counter[str]] = {}
+    text = HEAD.format(**run._asdict(), **{name: counts[name] for name in OUTCOMES})
+    by_module: dict[tuple[str, str], Counter[str]] = {}
     for result in results:
-        by_module.setdefault(_module(result.test), Counter())[result.outcome] += 1
-    for module, of in sorted(by_module.items()):
-        text += f"| `{module}` | {of['passed']} | {of['failed'] or ''} | {of['skipped'] or ''} |\n"
+        by_module.setdefault((_module(result.test), _of(result.test)), Counter())[result.outcome] += 1
+    for (module, whose), of in sorted(by_module.items()):
+        text += f"| `{module}` | {whose} | {of['passed']} | {of['failed'] or ''} | {of['skipped'] or ''} |\n"
     text += _listed("Failed", (result for result in results if result.outcome == "failed"))
     text += _listed("Skipped, and why", (result for result in results if result.outcome == "skipped"))
     return text
@@ -51,7 +69,13 @@ def _name(test: str) -> str:
     return _TAGS.sub("", inner[1] if inner else test).removeprefix("tempest.api.network.")
 
 
+def _of(test: str) -> str:
+    return next((whose for start, whose in OF.items() if start in test), "")
+
+
 def _module(test: str) -> str:
+    if test.startswith("openstack "):
+        return " ".join(test.split()[: 3 if " firewall " in test else 2])
     return next((part for part in _name(test).split(".") if part.startswith("test_")), _name(test))
 
 

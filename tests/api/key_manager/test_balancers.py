@@ -82,6 +82,18 @@ def of_no_curve(key: str) -> str:
     return f"{first}\n{base64.encodebytes(content).decode()}{last}\n"
 
 
+def test_a_listener_keeps_a_certificate(keys: Keys) -> None:
+    ref = held(keys, "pem")
+    made = listener(keys, keys.lb.balancer(), ref).json()["listener"]
+    path, none = f"/listeners/{made['id']}", {"default_tls_container_ref": None}
+    assert keys.lb("alice", "PUT", path, {"listener": none}).status_code == 400
+    assert keys.lb("alice", "PUT", path, {"listener": none | {"sni_container_refs": [ref]}}).status_code == 200
+    assert keys.lb("alice", "PUT", path, {"listener": {"sni_container_refs": []}}).status_code == 400
+    keys("alice", "DELETE", ref)
+    assert keys.lb("alice", "PUT", path, {"listener": {"name": "it goes on"}}).status_code == 200
+    assert keys.lb("alice", "PUT", path, {"listener": {"default_tls_container_ref": ref}}).status_code == 400
+
+
 def nodes(store: Store, *names: str) -> dict[str, str]:
     """Their tokens.  All of them have HAProxy."""
     for number, name in enumerate(names):

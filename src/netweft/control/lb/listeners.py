@@ -87,10 +87,7 @@ def _check_new(tree: Tree, wanted: Object, keys: Keys) -> None:
     if protocol in words.DATAGRAMS and (_has_certificates(values) or wanted["insert_headers"]):
         raise ValidationFailure(detail=f"{protocol} protocol listener does not support TLS.")
     _check_certificates(protocol, values)
-    if _terminates(protocol, values) and not (values["default_tls_container_ref"] or values["sni_container_refs"]):
-        named = f"{PROMETHEUS} with TLS" if protocol == PROMETHEUS else protocol
-        detail = f"An SNI or default certificate container reference must be provided for {named} protocol listeners."
-        raise ValidationFailure(detail=detail)
+    _check_has_certificate(protocol, values)
     _check_client_authority(values)
     _check_references(tree, values, values, keys)
     _refuse_taken_port(tree, wanted)
@@ -106,6 +103,8 @@ def _check_changes(tree: Tree, current: Object, changes: Object, keys: Keys) -> 
         raise ValidationFailure(detail=f"{protocol} protocol listener does not support TLS or header insertion.")
     _check_headers(protocol, changes.get("insert_headers") or {})
     _check_certificates(protocol, changes)
+    if not changes.keys().isdisjoint(CERTIFICATES):
+        _check_has_certificate(protocol, after)
     _check_client_authority(after)
     _check_references(tree, after, changes, keys)
     check_cidrs(tree, changes.get("allowed_cidrs"))
@@ -120,6 +119,14 @@ def _has_certificates(values: Object) -> bool:
 def _check_certificates(protocol: str, values: Object) -> None:
     if _has_certificates(values) and protocol not in (TERMINATED_HTTPS, PROMETHEUS):
         detail = f"Certificate container references are not allowed on {protocol} protocol listeners."
+        raise ValidationFailure(detail=detail)
+
+
+def _check_has_certificate(protocol: str, values: Object) -> None:
+    """Without one nobody could connect: also not by taking it away, which Octavia lets pass."""
+    if _terminates(protocol, values) and not (values["default_tls_container_ref"] or values["sni_container_refs"]):
+        named = f"{PROMETHEUS} with TLS" if protocol == PROMETHEUS else protocol
+        detail = f"An SNI or default certificate container reference must be provided for {named} protocol listeners."
         raise ValidationFailure(detail=detail)
 
 
