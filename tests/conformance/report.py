@@ -8,11 +8,11 @@ from typing import NamedTuple
 HEAD = """# Conformance
 
 OpenStack's own tests of the Networking API, `tempest.api.network` of tempest {version} and
-`neutron_tempest_plugin.api`, of FWaaS v2, `neutron_tempest_plugin.fwaas.api`, and of the load balancers', `octavia_tempest_plugin.tests.api.v2`; and
-each command of `openstack firewall group`, `openstack loadbalancer` and `openstack secret` with each of its options.
-Against a `netweft server` with SQLite and nothing else: no Nova, no Glance, no agent.  Written by `make conformance`
-on {day}, of commit {commit}, which installs them in an environment of its own, from a lock with hashes, and ends with
-an error when a test fails.
+`neutron_tempest_plugin.api`, of FWaaS v2, `neutron_tempest_plugin.fwaas.api`, and of the load balancers',
+`octavia_tempest_plugin.tests.api.v2`; and each command of `openstack firewall group`, `openstack loadbalancer` and
+`openstack secret` with each of its options.  Against a `netweft server` with SQLite and nothing else: no Nova, no
+Glance, no agent.  Written by `make conformance` on {day}, of commit {commit}, which installs them in an environment of
+its own, from a lock with hashes, and ends with an error when a test fails.
 
 **{passed} passed, {failed} failed, {skipped} skipped** (tests, or classes of tests that skip themselves whole), in
 {seconds} s.

@@ -27,16 +27,9 @@ HERE: Final = Path(__file__).parent
 BARBICANS: Final = next(iter((HERE.parents[1] / ".venv/conformance/lib").glob("python3*/site-packages")), None)
 GROUPS: Final = ("openstack.network.v2.fwaas", "openstack.load_balancer.v2", "openstack.key_manager.v1")
 SECTIONS: Final = ("firewall group", "loadbalancer", "secret", "acl", "ca ")
-_OF_CLIFF: Final = (
-    "-f",
-    "-c",
-    "--quote",
-    "--noindent",
-    "--max-width",
-    "--fit-width",
-    "--print-empty",
-    "--prefix",
-    "--variable",
+_OF_CLIFF: Final = (  # how any command prints
+    *("-f", "-c", "--quote", "--noindent", "--max-width", "--fit-width", "--print-empty", "--prefix", "--variable"),
+    "--sort-",
 )
 _IDS: Final = ("id", "ID", "Secret href", "Container href")
 
@@ -75,10 +68,9 @@ def options() -> dict[str, set[frozenset[str]]]:
 
 
 def _is_its_own(action: argparse.Action) -> bool:
-    is_help = isinstance(action, argparse._HelpAction)
-    return (
-        bool(action.option_strings) and not is_help and not action.option_strings[0].startswith((*_OF_CLIFF, "--sort-"))
-    )
+    if isinstance(action, argparse._HelpAction):
+        return False
+    return bool(action.option_strings) and not action.option_strings[0].startswith(_OF_CLIFF)
 
 
 def untried() -> Iterator[str]:

@@ -49,7 +49,7 @@ class FirewallPolicies:
             _check_rules(tx, after)
         elif after["shared"] and not current["shared"]:
             _refuse_unshared_rules(tx, after)
-        changes = {"audited": False} | changes
+        changes = changes | {"audited": changes.get("audited", False)}
         if after[RULES] == current[RULES]:
             return _write(tx, current, changes)
         changes[PLACES] = places.renewed(current, after[RULES])
