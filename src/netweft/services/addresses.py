@@ -72,6 +72,11 @@ def text(one: Prefix) -> str:
     return str(single) if one.mask is None else f"{single}/{one.mask.bit_count()}"
 
 
+def overlap(one: Prefix, other: Prefix) -> bool:
+    """Whether an address is in both."""
+    return within(one, other) or within(other, one)
+
+
 def within(one: Prefix, other: Prefix) -> bool:
     """Whether all of the one is in the other."""
     if one.version != other.version:

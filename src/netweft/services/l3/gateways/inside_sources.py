@@ -7,7 +7,7 @@ floating IP, by IPv6, or where nothing is translated.  No answer would find back
 from collections.abc import Iterator
 from typing import Final
 
-from netweft.services.addresses import Prefix, within
+from netweft.services.addresses import overlap
 from netweft.services.fields import LOCAL_VLAN, ROUTER, Reason, cookie
 from netweft.services.l3.routing.routes import ETH, SRC
 from netweft.services.l3.values import LocalRouter
@@ -25,15 +25,11 @@ def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
     for exit in here.exits:
         owner = cookie(Reason.ROUTER_GATEWAY, exit.port.id)
         for net in sorted({net for one in here.interfaces for net in one.on_link}):
-            if not any(_overlap(net, outside) for outside in exit.on_link):
+            # of a network that it has its gateway on, an interface may be on, too
+            if not any(overlap(net, outside) for outside in exit.on_link):
                 match: dict[str, Value] = {ROUTER: here.number, LOCAL_VLAN: exit.network.vlan}
                 says = (net.value, net.mask) if net.mask is not None else net.value
                 yield FROM_OUTSIDE.flow(DROP, owner, match | {"eth_type": ETH[net.version], SRC[net.version]: says})
-
-
-def _overlap(one: Prefix, other: Prefix) -> bool:
-    """Of a network that it has its gateway on, an interface may be on, too."""
-    return within(one, other) or within(other, one)
 
 
 INSIDE_SOURCES = Service("inside sources", router=router)

@@ -11,7 +11,7 @@ A router whose networks are all in one scope has no flow of this.
 
 from collections.abc import Iterator
 
-from netweft.services.addresses import Prefix, is_unique_local, prefix, within
+from netweft.services.addresses import Prefix, is_unique_local, overlap, prefix, within
 from netweft.services.fields import ROUTER, Reason, cookie
 from netweft.services.l3.routing.routes import DST, ETH, SRC
 from netweft.services.l3.values import Gateway, Interface, LocalRouter
@@ -40,8 +40,7 @@ def by_the_gateway(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
         outside = _scope(gateway.network, version)
         for interface in here.interfaces:
             same = _scope(interface.network, version) == outside
-            nets = [net for net in interface.on_link if net.version == version]
-            for net in nets if same else (*nets, *_behind(here, interface, version)):
+            for net in (*_on_link(interface, version), *_behind(here, interface, version, same=same)):
                 if _is_translated(here, net):
                     passes = same and outside is not None
                     yield from _both_ways(here, net, AS_IT_IS) if passes else ()
@@ -63,11 +62,20 @@ def _both_ways(here: LocalRouter, net: Prefix, priority: int) -> Iterator[Bridge
     yield FROM_OUTSIDE.flow(priority, owner, {**packet, DST[net.version]: there}, *([ITSELF.goto] if passes else ()))
 
 
-def _behind(here: LocalRouter, interface: Interface, version: int) -> Iterator[Prefix]:
-    """What its owner's routes lead to by this interface."""
+def _on_link(interface: Interface, version: int) -> Iterator[Prefix]:
+    return (net for net in interface.on_link if net.version == version)
+
+
+def _behind(here: LocalRouter, interface: Interface, version: int, *, same: bool) -> Iterator[Prefix]:
+    """What its owner's routes lead to by this interface: its scope is the interface's, as in Neutron.
+    same: to leave as it is; nothing that a network of another scope has a part in."""
+    scope = _scope(interface.network, version)
+    others = (one for one in here.interfaces if _scope(one.network, version) != scope)
+    apart = [net for one in others for net in _on_link(one, version)]
     for route in here.router.routes:
         destination, next_hop = prefix(route.destination), prefix(route.nexthop)
-        if destination.version == version and any(within(next_hop, net) for net in interface.on_link):
+        led_by = destination.version == version and any(within(next_hop, net) for net in interface.on_link)
+        if led_by and not (same and (destination.mask == 0 or any(overlap(destination, net) for net in apart))):
             yield destination
 
 

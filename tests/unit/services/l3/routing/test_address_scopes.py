@@ -148,6 +148,35 @@ def test_no_snat_in_one_scope(region: Region, frm: Port) -> None:
     assert comes_in(region, own(R2, 4)) == []
 
 
+BEHIND = "10.7.0.7"  # a host that a route of its owner's leads to
+
+
+def behind(region: Region, to: str, red: str | None = None) -> list[int]:
+    """Whom the outside sees, when a host behind B1 asks; B1 passes on what is its."""
+    free = replace(B1, port_security_enabled=False, security_groups=())
+    routed = replace(R, routes=(HostRoute(to, own(B1, 4)),))
+    region.create(within(BLUE, A), within(RED, red), within(OUTSIDE, A), free, routed)
+    region.settle()
+    heard = region.wires["public"].heard
+    heard.clear()
+    region.send(free, packets.udp(free.mac_address, TO_BLUE.mac_address, BEHIND, FAR[4], 1000, 53))
+    return [packet["ipv4_src"] for packet in heard]
+
+
+def test_who_is_behind_a_route_is_in_the_scope_of_the_network_it_leads_by(region: Region) -> None:
+    """As in Neutron, which marks what comes in by an interface."""
+    assert behind(region, "10.7.0.0/24") == [prefix(BEHIND).value]
+    assert region.ids_of(comes_in(region, BEHIND)) == [B1.id]
+
+
+@pytest.mark.parametrize("to", ["10.0.0.0/8", "0.0.0.0/0"])
+def test_but_no_network_of_another_scope_with_it(region: Region, to: str) -> None:
+    """Red, which the route's destination is around, leaves translated only."""
+    behind(region, to, red=B)
+    assert prefix(own(R2, 4)).value not in source(region, R2)
+    assert comes_in(region, own(R2, 4)) == []
+
+
 def test_no_scope_at_either_end_is_no_reason_to_leave_snat(region: Region) -> None:
     assert source(region, B1) == [prefix("203.0.113.5").value]
     assert comes_in(region, own(B1, 4)) == []
