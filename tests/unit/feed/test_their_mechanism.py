@@ -185,9 +185,12 @@ def test_one_that_cannot_say_has_something_against_it() -> None:
         def can_bind(self, *_: object) -> str | None:
             raise KeyError("x")
 
+        noted = can_bind
+
     owner = object()
     vetoes.know(owner, [Unsure({})])
     try:
         assert "device cannot say" in (vetoes.against("hv1", Network(id="x")) or "")
+        assert vetoes.noted({"id": "p"}) == []
     finally:
         vetoes.forget(owner)

@@ -1,11 +1,13 @@
 """A switch with a command line like Arista's or Cisco's behind a real SSH server, for tests; it forwards nothing."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeAlias
 
 import asyncssh
 
+Session: TypeAlias = "Callable[[asyncssh.SSHServerProcess[str]], Awaitable[None]]"
 PASSWORD, SECRET = "pass-7731", "secret-4402"
 
 
@@ -24,6 +26,28 @@ class Login(asyncssh.SSHServer):
 
     def validate_password(self, username: str, password: str) -> bool:
         return (username, password) == ("admin", PASSWORD)
+
+
+@asynccontextmanager
+async def served(session: Session, key: asyncssh.SSHKey, port: int) -> AsyncIterator[int]:
+    """An SSH server with this host key; its port, any where it is 0.  Its connections end with it."""
+    connections = list[asyncssh.SSHServerConnection]()
+    server = await asyncssh.create_server(
+        lambda: Login(connections),
+        "127.0.0.1",
+        port,
+        server_host_keys=[key],
+        process_factory=session,
+        line_editor=False,
+    )
+    try:
+        yield server.get_port()
+    finally:
+        server.close()
+        await server.wait_closed()
+        for one in connections:
+            one.abort()
+            await one.wait_closed()
 
 
 class CliSwitch:
@@ -45,24 +69,9 @@ class CliSwitch:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        key, connections = asyncssh.generate_private_key("ssh-ed25519"), list[asyncssh.SSHServerConnection]()
-        server = await asyncssh.create_server(
-            lambda: Login(connections),
-            "127.0.0.1",
-            self.port,
-            server_host_keys=[key],
-            process_factory=self._session,
-            line_editor=False,
-        )
-        self.port = server.get_port()
-        try:
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        async with served(self._session, key, self.port) as self.port:
             yield
-        finally:
-            server.close()
-            await server.wait_closed()
-            for one in connections:
-                one.abort()
-                await one.wait_closed()
 
     async def _session(self, process: "asyncssh.SSHServerProcess[str]") -> None:
         self.sessions += 1

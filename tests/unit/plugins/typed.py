@@ -1,10 +1,10 @@
 """A command line behind a real SSH server that answers as a test says, for tests."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import asyncssh
-from tests.unit.plugins.cli_switch import Login
+from tests.unit.plugins.cli_switch import Session, served
 
 
 class Typed:
@@ -16,28 +16,12 @@ class Typed:
         self.key = asyncssh.generate_private_key("ssh-ed25519")
         self.heard: list[str] = []
         self.port = 0
-        self.session: Callable[[asyncssh.SSHServerProcess[str]], Awaitable[None]] = self._session
+        self.session: Session = self._session
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        connections = list[asyncssh.SSHServerConnection]()
-        server = await asyncssh.create_server(
-            lambda: Login(connections),
-            "127.0.0.1",
-            self.port,
-            server_host_keys=[self.key],
-            process_factory=self.session,
-            line_editor=False,
-        )
-        self.port = server.get_port()
-        try:
+        async with served(self.session, self.key, self.port) as self.port:
             yield
-        finally:
-            server.close()
-            await server.wait_closed()
-            for one in connections:
-                one.abort()
-                await one.wait_closed()
 
     async def _session(self, process: "asyncssh.SSHServerProcess[str]") -> None:
         process.stdout.write(self._greeting)

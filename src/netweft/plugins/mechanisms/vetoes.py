@@ -56,7 +56,16 @@ def rack_of(host: str) -> Rack | None:
 def noted(port: Row) -> list[str]:
     """What mechanisms say of this port, though it has what they can give."""
     every = [one for mechanisms in list(_known.values()) for one in mechanisms if isinstance(one, Notes)]
-    return [said for one in every if (said := one.noted(port))]
+    return [said for one in every if (said := _noted(one, port))]
+
+
+def _noted(mechanism: Notes, port: Row) -> str:
+    """One that fails says nothing: ports are read all the same."""
+    try:
+        return mechanism.noted(port)
+    except Exception:
+        log.exception("a mechanism cannot say what it has to say of a port", mechanism=type(mechanism).__name__)
+        return ""
 
 
 def _tunnel_ends() -> list[IsTunnelEnd]:
