@@ -63,10 +63,13 @@ class Floods:
 
 
 def _by_asker(listing: str) -> Counter[str]:
-    """By his IPv4 address, as which IPv6 has one for each /64 that he says to be from."""
+    """By his IPv4 address; in IPv6 he has one for each /64 that he says to be from.  What health monitors ask is in the
+    zone, too."""
     found: Counter[str] = Counter()
     for src, count in Counter(one.src for one in connections(listing) if one.zone == ends.ZONE).items():
-        found[str(ip_address(ends.ASKERS_4 | ends.numbers(ip_address(src))[0]))] += count
+        address = ip_address(src)
+        if address.is_link_local if address.version == 6 else int(address) >= ends.ASKERS_4:
+            found[str(ip_address(ends.ASKERS_4 | ends.numbers(address)[0]))] += count
     return found
 
 

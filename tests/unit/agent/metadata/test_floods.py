@@ -80,7 +80,8 @@ async def test_many_that_have_a_few_each_are_no_flood(stage: Stage) -> None:
 
 
 async def test_who_is_no_port_here_is_left_alone(stage: Stage) -> None:
-    stage.tracked = {"240.0.9.9": 90}
+    number = GUARDED.number & (1 << ends.NUMBER_BITS) - 1
+    stage.tracked = {"240.0.9.9": 90, str(ip_address(10 << 24 | number & 0xFFFFFF)): 90}
     await stage.side.end()
     assert stage.ports.told == []
 
