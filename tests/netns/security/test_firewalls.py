@@ -175,6 +175,9 @@ class Cast(Scene):
     def put(self, kind: str, id: str, **changes: object) -> None:
         self.cloud.request("PUT", f"fwaas/{_collection(kind)}/{id}", {f"firewall_{kind}": changes})
 
+    def route(self, *routes: dict[str, str]) -> None:
+        self.cloud.request("PUT", f"routers/{self.router['id']}", {"router": {"routes": list(routes)}})
+
     def guard(self, *ports: str) -> None:
         self.put("group", self.group, ports=list(ports))
 
@@ -397,6 +400,33 @@ def test_answers_end_with_the_rule_that_allowed_the_question(cast: Cast, directi
         until(_not(arrive), "they end")
         asks.close()
         answers.close()
+
+
+def test_what_is_rejected_between_two_routers_is_said(cast: Cast) -> None:
+    """A reset comes back by the first: neither the second nor anything behind it has a port that could be asked."""
+    network = cast.cloud.find("ports", cast.ports[cast.red2.name])["network_id"]
+    beyond = cast.cloud.create("routers", name="beyond")["id"]
+    hop = cast.cloud.create("ports", network_id=network)
+    cast.cloud.request("PUT", f"routers/{beyond}/add_router_interface", {"port_id": hop["id"]})
+    cast.guard(*cast.router_ports)
+    cast.say("ingress", Form("reject TCP", (reject(protocol="tcp"),), "RR-"))
+    addresses = [fixed["ip_address"] for fixed in hop["fixed_ips"]]
+    way = {"destination": "10.99.0.0/24", "nexthop": next(one for one in addresses if ":" not in one)}
+    cast.route(way)
+    try:
+        until(lambda: _connected_with(cast.blue1, "10.99.0.9") == errno.ECONNREFUSED, "it is reset")
+    finally:
+        cast.route()
+        cast.cloud.request("PUT", f"routers/{beyond}/remove_router_interface", {"port_id": hop["id"]})
+        cast.cloud.delete("routers", beyond)
+
+
+def _connected_with(end: End, address: str) -> int:
+    """What becomes of a connection in a while; 0: nothing."""
+    with sockets.tcp(end.namespace, 4) as asks:
+        asks.connect_ex((address, TCP))
+        time.sleep(0.05)
+        return asks.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
 def test_what_is_let_through_and_what_is_not_is_in_the_nodes_log(cast: Cast) -> None:
