@@ -7,6 +7,7 @@ import pytest
 from tests import certificates
 from tests.api.key_manager.conftest import Keys
 
+from netweft.control.key_manager.secrets import SECRETS
 from netweft.control.l2 import binding
 from netweft.model import NodeFacts
 from netweft.model.proxy import PROXY_OWNER
@@ -80,6 +81,18 @@ def of_no_curve(key: str) -> str:
     known, other = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030108")
     content = base64.b64decode("".join(lines)).replace(known, other)
     return f"{first}\n{base64.encodebytes(content).decode()}{last}\n"
+
+
+def test_what_has_expired_or_is_its_creators_alone_is_not_taken(keys: Keys, store: Store) -> None:
+    balancer, expired, private = keys.lb.balancer(), held(keys, "pem"), held(keys, "container")
+    past = {"expiration": "2020-01-01T00:00:00"}
+    store.run(lambda tx: tx.update(SECRETS, expired.rpartition("/")[2], past))
+    keys("alice", "PUT", f"{private}/acl", {"read": {"users": [], "project-access": False}})
+    for ref in (expired, private):
+        answer = listener(keys, balancer, ref)
+        assert (answer.status_code, answer.json()["faultcode"]) == (400, "Client")
+        assert "Could not retrieve certificate" in answer.json()["faultstring"]
+    assert keys("alice", "GET", expired).status_code == 404
 
 
 def test_a_listener_keeps_a_certificate(keys: Keys) -> None:

@@ -200,11 +200,18 @@ class Cast(Scene):
         for one in hearing:
             with suppress(BlockingIOError):
                 while True:
-                    if one.type == socket.SOCK_DGRAM:
-                        data, sender = one.recvfrom(100)
-                        one.sendto(data, sender)
-                    else:
-                        one.accept()[0].close()
+                    try:
+                        self._answer(one)
+                    except OSError as error:
+                        if error.errno not in _TOLD:  # of an answer to who has gone meanwhile
+                            raise
+
+    def _answer(self, one: socket.socket) -> None:
+        if one.type == socket.SOCK_DGRAM:
+            data, sender = one.recvfrom(100)
+            one.sendto(data, sender)
+        else:
+            one.accept()[0].close()
 
     def say(self, direction: str, form: Form) -> int:
         """The canary's port.  It is let through last, and alone of its kind: when it passes, the form is in force."""
