@@ -61,6 +61,17 @@ def test_another_tenant_gets_nowhere(lb: Lb) -> None:
     assert {name: lb.get(path) for name, path in paths.items()} == before
 
 
+def test_another_tenants_is_no_marker(lb: Lb) -> None:
+    """With sort_key it would tell where the other's stands, and so its name letter by letter."""
+    theirs, own = tree(lb), tree(lb, "bob")
+    for name, path in own.items():
+        collection, marker = path.rpartition("/")[0], theirs[name].rpartition("/")[2]
+        for query in (f"marker={marker}", f"marker={marker}&sort_key=name", f"marker={marker}&page_reverse=true"):
+            assert lb("bob", "GET", f"{collection}?{query}").status_code == 400, query
+        assert lb("bob", "GET", f"{collection}?marker={path.rpartition('/')[2]}").status_code == 200
+        assert lb("admin", "GET", f"{collection}?marker={path.rpartition('/')[2]}").status_code == 200
+
+
 def test_what_is_anothers_is_not_named(lb: Lb) -> None:
     """Their subnet, port, pool, listener: as if there were none."""
     subnet = lb.network("bob")

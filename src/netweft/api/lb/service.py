@@ -1,6 +1,6 @@
 """What the API does with balancers and what is below them, as plain blocking functions: one transaction each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -29,7 +29,7 @@ from netweft.control.lb.words import (
 )
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.plugins.identity import Context
-from netweft.store import Missing, Object, Query, ReadTransaction, Store, WriteTransaction
+from netweft.store import Object, Query, ReadTransaction, Store, WriteTransaction
 
 T = TypeVar("T")
 # the attribute of a POST that says to what it belongs, and that kind
@@ -55,14 +55,14 @@ class Service:
     def find(self, context: Context, kind: Kind, listing: Listing, parent: str | None) -> list[Object]:
         with self._store.read() as tx:
             query = listing.query
-            where = dict(query.filters) | self._visible(tx, context, kind, query, parent)
+            visible = self._visible(tx, context, kind, query, parent)
+            where = dict(query.filters) | visible
             page = Query() if listing.computed else query
+            if query.marker is not None and not _is_among(visible, tx.get(kind.kind, query.marker)):
+                raise HTTPBadRequest(f"Supplied pagination marker '{query.marker}' is not valid.")
             wanted = Query(where, (), query.sort, page.limit, page.marker, page.reverse)
             fields = listing.fields | listing.computed.keys() | {"id"} if listing.fields else frozenset()
-            try:
-                rows = tx.query(kind.kind, wanted)
-            except Missing:
-                raise HTTPBadRequest(f"Supplied pagination marker '{query.marker}' is not valid.") from None
+            rows = tx.query(kind.kind, wanted)
             found = [one for one in views.told(tx, kind, rows, fields) if listing.means(one)]
             return _page(found, query) if listing.computed else found
 
@@ -241,6 +241,11 @@ def _found(tx: ReadTransaction, kind: str, id: str) -> Object:
     if row is None:
         raise LbNotFound(resource=words.TITLES[kind], id=id)
     return row
+
+
+def _is_among(visible: Mapping[str, Sequence[str]], row: Object | None) -> bool:
+    """Of what is not, nothing may be told, not even where it would stand in an order."""
+    return row is not None and all(row[name] in values for name, values in visible.items())
 
 
 def _page(found: list[Object], query: Query) -> list[Object]:
