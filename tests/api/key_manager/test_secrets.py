@@ -11,6 +11,7 @@ from tests.api.key_manager.conftest import Keys, application
 from tests.api.lb.conftest import Lb
 from tests.api.network.conftest import PEOPLE
 
+from netweft.control.key_manager import secrets
 from netweft.control.key_manager.secrets import SECRETS
 from netweft.store import Store
 
@@ -91,6 +92,19 @@ def test_pages(keys: Keys) -> None:
 )
 def test_bad_secrets(keys: Keys, body: Any, code: int) -> None:
     assert refused(keys("alice", "POST", "/secrets", body))[0] == code
+
+
+def test_what_has_expired_takes_no_place(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can delete it, so that it must not count for ever."""
+    monkeypatch.setitem(secrets.MOST, SECRETS, 2)
+    for _ in range(2):
+        keys.secret(expiration="2199-01-01T00:00:00")
+    assert keys("alice", "POST", "/secrets", {"name": "third"}).status_code == 403
+    monkeypatch.setattr(secrets, "now", lambda: "2199-01-01T00:00:01")
+    assert keys("alice", "GET", "/secrets").json() == {"secrets": [], "total": 0}
+    ref = keys.secret()
+    listed = keys("alice", "GET", "/secrets").json()
+    assert (listed["total"], listed["secrets"][0]["secret_ref"]) == (1, ref)
 
 
 def test_who_may(keys: Keys) -> None:

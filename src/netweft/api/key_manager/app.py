@@ -119,7 +119,8 @@ class _Api:
             asked = request.query_params
             filters = {"project_id": [project]} | {row: [asked[name]] for name, row in _LISTED.items() if name in asked}
             first, most = _number(asked.get("offset"), 0, None), _number(asked.get("limit"), _PAGE, _LARGEST_PAGE)
-            found = await self._read(lambda tx: tx.query(kind, Query(filters, sort=[("created", False)])))
+            there = await self._read(lambda tx: tx.query(kind, Query(filters, sort=[("created", False)])))
+            found = [one for one in there if not use.is_over(one)]
             part = found[first : first + most]
             shown = self._shown(request)
             show = shown.secret if kind == SECRETS else shown.container

@@ -61,14 +61,14 @@ class Secrets:
 def find(tx: ReadTransaction, kind: str, id: str) -> Object:
     """Raises KeyNotFound, also for what has expired."""
     found = tx.get(kind, id)
-    if found is None or _is_over(found):
+    if found is None or is_over(found):
         raise KeyNotFound(what=TITLES[kind])
     return found
 
 
 def lock(tx: WriteTransaction, kind: str, id: str) -> Object:
     found = tx.lock(kind, id)
-    if found is None or _is_over(found):
+    if found is None or is_over(found):
         raise KeyNotFound(what=TITLES[kind])
     return found
 
@@ -111,10 +111,19 @@ def _check_names(kind: str, names: Sequence[str], ids: set[str]) -> None:
 def _born(tx: WriteTransaction, kind: str, wanted: Mapping[str, object]) -> Object:
     project = str(wanted["project_id"])
     tx.take_turns(f"{kind} of {project}")
-    if tx.count(kind, {"project_id": [project]}) >= MOST[kind]:
+    own = {"project_id": [project]}
+    if tx.count(kind, own) >= MOST[kind] and not _sweep(tx, kind, own):
         raise QuotaReached(project=project, quota=MOST[kind], kind=f"{TITLES[kind]}s")
     at = now()
     return {"id": str(uuid.uuid4()), "acl": None, "consumers": [], "created": at, "updated": at} | dict(wanted)
+
+
+def _sweep(tx: WriteTransaction, kind: str, own: Mapping[str, list[str]]) -> bool:
+    """What has expired goes, since nobody can delete it; whether any has."""
+    over = [one["id"] for one in tx.query(kind, Query(own)) if is_over(one)]
+    for id in over:
+        tx.delete(kind, id)
+    return bool(over)
 
 
 def _is_first(tx: ReadTransaction) -> bool:
@@ -125,5 +134,5 @@ def _about(secret: Object) -> str:
     return f"{secret['project_id']} {secret['id']}"
 
 
-def _is_over(one: Object) -> bool:
+def is_over(one: Object) -> bool:
     return bool(one.get("expiration")) and one["expiration"] <= now()
