@@ -33,7 +33,7 @@ class PolicyRemoveAuthorizationError(errors.Refused):
 
 
 class WrongScope(PolicyNotAuthorized):
-    message = "The token is for the system; this API has rules for projects only"
+    message = "The token is for the system or a domain; this API has rules for projects only"
 
 
 class TryAgain(errors.Refused):

@@ -55,11 +55,11 @@ class Gate:
         return endpoint
 
     async def _who(self, request: Request, token: str) -> Context:
-        """A token for the system is for no project, and all rules are for projects (Neutron's `scope_types`)."""
+        """All rules are for projects (Neutron's `scope_types`): who administers a domain is nobody in others."""
         service_token = request.headers.get("x-service-token")
         context = await (self._authenticate(token, service_token) if service_token else self._authenticate(token))
         await access.check(request, context, self._service, self._authenticate)
-        if context.system:
+        if context.is_wider:
             raise faults.WrongScope
         return context
 

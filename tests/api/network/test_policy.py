@@ -6,9 +6,10 @@ import pytest
 
 from netweft.control.l2 import binding
 from netweft.model import NodeFacts
+from netweft.plugins.identity import Context
 from netweft.store import Store
 
-from .conftest import BLUE, Api, refused
+from .conftest import BLUE, PEOPLE, Api, refused
 
 FORBIDDEN = (403, "PolicyNotAuthorized")
 
@@ -20,6 +21,17 @@ def test_no_token_no_answer(api: Api, token: str) -> None:
     assert answer.headers["WWW-Authenticate"] == "Keystone uri='http://netweft.test/identity/v3'"
     assert answer.json()["error"].keys() == {"code", "title", "message"}
     assert api("", "POST", "/networks", {"network": {}}).status_code == 401
+
+
+@pytest.mark.parametrize("scope", [{"domain_id": "north"}, {"system": True}])
+def test_who_administers_a_domain_is_nobody_here(api: Api, monkeypatch: pytest.MonkeyPatch, scope: Any) -> None:
+    """An admin's token for a domain or the system is for no project, and all rules are for projects."""
+    roles = frozenset({"admin", "manager", "member", "reader"})
+    monkeypatch.setitem(PEOPLE, "dora", Context(user_id="dora", user_name="dora", roles=roles, **scope))
+    network = api.network("alice")
+    for method, path in (("GET", ""), ("POST", ""), ("GET", f"/{network['id']}"), ("DELETE", f"/{network['id']}")):
+        assert refused(api("dora", method, f"/networks{path}", {"network": {}})) == (403, "WrongScope")
+    assert refused(api("dora", "GET", f"/quotas/{network['project_id']}")) == (403, "WrongScope")
 
 
 def test_what_belongs_to_others_is_not_there(api: Api) -> None:

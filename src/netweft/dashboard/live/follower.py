@@ -134,7 +134,7 @@ class Live:
             raise _Refused(401, "There is no session, or it is over.") from None
         except IdentityUnavailable as error:
             raise _Refused(503, str(error)) from None
-        if context.system or context.access_rules is not None:
+        if context.is_wider or context.access_rules is not None:
             raise _Refused(403, "This token is not good for pages.")
         if len(self._pages) >= PAGES:
             raise _Refused(503, "There are too many pages open.")

@@ -26,7 +26,7 @@ class Context(Struct, frozen=True, kw_only=True):
 
     project_id: None for a token that is not scoped to a project; it may touch nothing that belongs to one.
     roles: names, with the roles they imply (admin implies manager, that member, that reader).
-    system: the token is for the system as a whole, not for a project.
+    domain_id: of a token that is for a domain.  system: for the system as a whole.
     expires_at: seconds since the epoch.
     access_rules: the only requests that it is good for; None for all.
     """
@@ -46,6 +46,11 @@ class Context(Struct, frozen=True, kw_only=True):
     @property
     def is_admin(self) -> bool:
         return "admin" in self.roles
+
+    @property
+    def is_wider(self) -> bool:
+        """For a domain or the system.  No rule for what projects have is about it, whatever its roles."""
+        return self.system or self.domain_id is not None
 
     @property
     def sees_all(self) -> bool:
