@@ -5,6 +5,8 @@ Modules take their logger by `structlog.get_logger()`; only a process's entry po
 
 import logging
 import sys
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 
@@ -15,6 +17,18 @@ class _Forward(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         logger = structlog.get_logger(library=record.name)
         logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+
+
+class _Stderr:
+    """A line that cannot be written is lost: a full disk, or a reader that is gone, takes no request its answer."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def configure(level: str) -> None:
@@ -28,6 +42,6 @@ def configure(level: str) -> None:
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Stderr())),
     )
     logging.basicConfig(handlers=[_Forward()], level=logging.WARNING, force=True)

@@ -1,6 +1,8 @@
 """Secrets and containers: made, read, given away, deleted; what is refused, and what is kept of them."""
 
 import base64
+import errno
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -229,3 +231,15 @@ def test_orders_are_refused_in_words(keys: Keys) -> None:
         assert refused(keys("alice", method, "/orders/9f0ae3e2-8d2e-4f2b-b3a0-111111111111"))[0] == 404
     assert refused(keys("adam", "POST", "/orders", order))[0] == 403
     assert keys("nobody", "POST", "/orders", order).status_code == 401
+
+
+def test_a_full_disk_leaves_no_half_a_key(keys: Keys, key_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    body = {"payload": "text", "payload_content_type": "text/plain"}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        assert keys("alice", "POST", "/secrets", body).status_code == 503
+    assert list(key_file.parent.glob(f".{key_file.name}*")) == []
+    assert keys("alice", "POST", "/secrets", body).status_code == 201

@@ -176,6 +176,23 @@ def test_the_vips_port_is_the_balancers(lb: Lb) -> None:
     assert lb.net("alice", "DELETE", f"/ports/{stranger['id']}").status_code == 204
 
 
+def test_a_port_is_a_vip_or_a_trunks(lb: Lb) -> None:
+    """A balancer whose VIP was a trunk's could not go: its port did not."""
+    subnet = lb.network()
+    parent, sub = (lb.net.make("alice", "port", network_id=subnet["network_id"])["id"] for _ in range(2))
+    behind = {"port_id": sub, "segmentation_type": "vlan", "segmentation_id": 5}
+    lb.net.make("alice", "trunk", port_id=parent, sub_ports=[behind])
+    for port in (parent, sub):
+        code, said = refused(lb("alice", "POST", "/loadbalancers", {"loadbalancer": {"vip_port_id": port}}))
+        assert (code, "already used" in said) == (400, True)
+    vip = lb.balancer(vip_subnet_id=subnet["id"])["vip_port_id"]
+    router = lb.net.make("alice", "router")["id"]
+    path = f"/routers/{router}/add_router_interface"
+    interface = lb.net("alice", "PUT", path, {"subnet_id": subnet["id"]}).json()["port_id"]
+    for port in (vip, interface):
+        assert lb.net("alice", "POST", "/trunks", {"trunk": {"port_id": port}}).status_code == 409
+
+
 def test_a_port_that_was_there_stays(lb: Lb) -> None:
     subnet = lb.network()
     port = lb.net.make("alice", "port", network_id=subnet["network_id"])

@@ -61,6 +61,22 @@ def test_another_tenant_gets_nowhere(lb: Lb) -> None:
     assert {name: lb.get(path) for name, path in paths.items()} == before
 
 
+def test_a_gateways_address_is_no_vip(lb: Lb) -> None:
+    """Else who may use an external or a shared network takes what all of it sends outside."""
+    network = lb.net.make("admin", "network", shared=True)["id"]
+    for version, cidr, gateway in ((4, "10.9.0.0/24", "10.9.0.1"), (6, "fd09::/64", "fd09::1")):
+        subnet = lb.net.make("admin", "subnet", network_id=network, ip_version=version, cidr=cidr)
+        assert subnet["gateway_ip"] == gateway
+        written = "fd09:0:0::1" if version == 6 else gateway
+        for wanted in (
+            {"vip_subnet_id": subnet["id"], "vip_address": written},
+            {"vip_network_id": network, "vip_address": written},
+        ):
+            assert lb("bob", "POST", "/loadbalancers", {"loadbalancer": wanted}).status_code == 400
+        free = {"vip_subnet_id": subnet["id"], "vip_address": f"{gateway[:-1]}7"}
+        assert lb("bob", "POST", "/loadbalancers", {"loadbalancer": free}).status_code == 201
+
+
 def test_another_tenants_is_no_marker(lb: Lb) -> None:
     """With sort_key it would tell where the other's stands, and so its name letter by letter."""
     theirs, own = tree(lb), tree(lb, "bob")

@@ -72,7 +72,7 @@ class Server:
         user = {"name": "admin", "domain": domain, "password": variables["OS_PASSWORD"]}
         identity = {"methods": ["password"], "password": {"user": user}}
         auth = {"identity": identity, "scope": {"project": {"name": "admin", "domain": domain}}}
-        answer = httpx.post(f"{self.url}/identity/v3/auth/tokens", json={"auth": auth})
+        answer = httpx.post(f"{self.url}/identity/v3/auth/tokens", json={"auth": auth}, timeout=READY_SECONDS)
         return answer.headers["X-Subject-Token"]
 
 

@@ -1,6 +1,9 @@
 """What stands around every request."""
 
+import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -106,3 +109,14 @@ async def test_each_line_about_a_request_has_its_id_in_threads_too(capsys: pytes
 
 
 async def nothing(*_: Any) -> Any: ...
+
+
+def test_a_full_disk_behind_the_log_is_nobodys_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    logs.configure("info")
+    with Path("/dev/full").open("w", buffering=1) as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        structlog.get_logger().error("x" * 100_000)
+        structlog.get_logger().error("and another one")
+        monkeypatch.undo()
+        with suppress(OSError):
+            full.close()

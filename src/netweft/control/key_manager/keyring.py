@@ -6,6 +6,7 @@ AES-256-GCM; a secret's id and project are authenticated with it, so that no row
 import base64
 import hashlib
 import os
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -60,15 +61,15 @@ class Keyring:
     def _made(self) -> bytes:
         """Whoever makes it first has made it."""
         key = os.urandom(_BYTES)
-        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        draft = self._path.with_name(f".{self._path.name}.{uuid.uuid4()}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(base64.b64encode(key) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
             try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(base64.b64encode(key) + b"\n")
+                    file.flush()
+                    os.fsync(file.fileno())
                 os.link(draft, self._path)
             except FileExistsError:
                 return _parsed(self._path.read_bytes(), self._path)

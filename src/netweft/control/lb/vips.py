@@ -7,7 +7,8 @@ from typing import Any
 from netweft.control import errors
 from netweft.control.ipam import addresses
 from netweft.control.l2.hosts import HOST
-from netweft.control.l2.trunks import PortInUse
+from netweft.control.l2.placing import TRUNK
+from netweft.control.l2.trunks import PART_OF, PortInUse
 from netweft.control.l3.owners import new_port
 from netweft.control.lb.errors import InvalidSubresource, ValidationFailure, VipAddressConflict
 from netweft.control.lb.words import BALANCERS
@@ -83,8 +84,7 @@ class Vips:
         port = tx.lock("ports", balancer[PORT])
         if port is None:
             raise InvalidSubresource(resource="Port", id=balancer[PORT])
-        if port["device_id"] or port.get(HOST):
-            user = port["device_id"] or port[HOST]
+        if user := port["device_id"] or port.get(HOST) or port.get(PART_OF) or port.get(TRUNK):
             raise ValidationFailure(detail=f"Port {port['id']} is already used by device {user} ")
         if balancer[MORE]:
             raise ValidationFailure(
@@ -170,6 +170,16 @@ def _check_more(tx: WriteTransaction, network: Object, wanted: Sequence[Object])
             raise ValidationFailure(detail=f"Subnet {id} not found")
     if any(subnet["network_id"] != network["id"] for subnet in found.values()):
         raise ValidationFailure(detail="All VIP subnets must belong to the same network.")
+    for one in wanted:
+        _refuse_gateway(found[one["subnet_id"]], one.get("ip_address"))
+
+
+def _refuse_gateway(subnet: Object, address: str | None) -> None:
+    """On a network that others use, or outside, whoever had it would get what is theirs."""
+    gateway = subnet["gateway_ip"]
+    if address and gateway and ip_address(address) == ip_address(gateway):
+        detail = f"IP address {address} is the gateway of subnet {subnet['id']}."
+        raise ValidationFailure(detail=detail)
 
 
 def _of_port(port: Object, balancer: Object) -> Object:

@@ -93,3 +93,35 @@ async def test_one_port_is_one_balancers(region: Region) -> None:
         body = {"loadbalancer": {"vip_port_id": port}}
         codes = await together(*(red("POST", f"{LB}/loadbalancers", body) for _ in range(2)))
         assert sorted(codes) == [201, 400]
+
+
+async def test_what_a_vip_takes_goes_or_is_withdrawn_meanwhile(region: Region) -> None:
+    red, blue = region.red, region.blue
+    _, subnet = await red.network()
+    for _ in range(ROUNDS):
+        group = (await red.make("security_group", name="g"))["id"]
+        policy = (await region.admin.make("policy", name="p", shared=True))["id"]
+        network, theirs = await blue.network()
+        entry = {"object_type": "network", "object_id": network, "action": "access_as_shared"}
+        made = await blue.make("rbac_policy", **entry, target_tenant=red.project)
+        for going, wanted in (
+            (red("DELETE", f"/security-groups/{group}"), {"vip_subnet_id": subnet, "vip_sg_ids": [group]}),
+            (
+                region.admin("DELETE", f"/qos/policies/{policy}"),
+                {"vip_subnet_id": subnet, "vip_qos_policy_id": policy},
+            ),
+            (blue("DELETE", f"/rbac-policies/{made['id']}"), {"vip_subnet_id": theirs}),
+        ):
+            codes = await together(going, red("POST", f"{LB}/loadbalancers", {"loadbalancer": wanted}))
+            assert tuple(codes) in ((204, 400), (409, 201))
+
+
+async def test_a_port_is_a_vip_or_in_a_trunk(region: Region) -> None:
+    network, _ = await region.red.network()
+    for number in range(ROUNDS):
+        port, other = [(await region.red.make("port", network_id=network))["id"] for _ in range(2)]
+        sub = {"port_id": port, "segmentation_type": "vlan", "segmentation_id": 5}
+        trunk = {"port_id": other, "sub_ports": [sub]} if number % 2 else {"port_id": port}
+        vip = region.red("POST", f"{LB}/loadbalancers", {"loadbalancer": {"vip_port_id": port}})
+        codes = await together(vip, region.red("POST", "/trunks", {"trunk": trunk}))
+        assert tuple(codes) in ((201, 409), (400, 201))

@@ -135,3 +135,18 @@ async def test_a_log_comes_while_what_it_is_about_goes(region: Region, about: st
         )
         assert (gone, logged) in ((204, 404), (204, 201)) and deleted in (204, 404)
         assert await region.admin.get(f"/log/logs?project_id={region.red.project}") == []
+
+
+async def test_a_group_of_addresses_goes_or_is_withdrawn_while_a_rule_names_it(region: Region) -> None:
+    for _ in range(ROUNDS):
+        own = (await region.red.make("address_group", name="a", addresses=["10.0.0.0/8"]))["id"]
+        theirs = (await region.blue.make("address_group", name="a", addresses=["10.0.0.0/8"]))["id"]
+        entry = {"object_type": "address_group", "object_id": theirs, "action": "access_as_shared"}
+        made = await region.blue.make("rbac_policy", **entry, target_tenant=region.red.project)
+        for group, going in (
+            (own, region.red("DELETE", f"/address-groups/{own}")),
+            (theirs, region.blue("DELETE", f"/rbac-policies/{made['id']}")),
+        ):
+            body = {"firewall_rule": {"source_address_group_id": group, "ip_version": 4}}
+            codes = await together(going, region.red("POST", RULES, body))
+            assert tuple(codes) in ((204, 400), (204, 404), (409, 201))

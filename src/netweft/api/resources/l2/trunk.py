@@ -7,6 +7,9 @@ from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.resources.standard import ADMIN_STATE, READ_ONLY, STANDARD
 from netweft.control.l2 import trunks
 from netweft.control.l2.trunks import TrunkNotFound, Trunks
+from netweft.control.l3 import owned
+from netweft.plugins.identity import Context
+from netweft.store import Object, ReadTransaction
 
 # to take ports out it is enough to name them
 PORTS = checks.list_of(
@@ -35,6 +38,13 @@ ATTRIBUTES = STANDARD | {
 }
 
 
+def refuse_owned(tx: ReadTransaction, context: Context, current: Object | None, wanted: Object | None) -> None:
+    """A trunk's port is plugged somewhere: one that is a router's or a balancer's never is, and goes when they say."""
+    port = tx.get("ports", wanted["port_id"]) if current is None and wanted is not None else None
+    if port is not None:
+        owned.refuse_bound(tx, port)
+
+
 def trunk(use_cases: Trunks) -> Resource:
     return Resource(
         member="trunk",
@@ -43,5 +53,6 @@ def trunk(use_cases: Trunks) -> Resource:
         use_cases=use_cases,
         not_found=TrunkNotFound,
         present=trunks.with_status,
+        refuse=refuse_owned,
         computed=frozenset({"status"}),
     )
