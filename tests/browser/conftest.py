@@ -109,6 +109,7 @@ class Dashboard:
         """As it is found: whoever comes next finds nothing of what was shown and set."""
         self.page.unroute_all(behavior="ignoreErrors")
         self.page.emulate_media(color_scheme="light")
+        self.page.set_viewport_size(SIZE)
         self.at("nowhere")
 
     def until(self, holds: str) -> None:

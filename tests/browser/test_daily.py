@@ -273,3 +273,16 @@ def test_a_check_is_saved_and_seen_to_be_run(alices: Dashboard, place: dict[str,
     page.locator("tr", has_text="nobody is there").locator(".state.bad").wait_for()
     alices.at("overview")
     page.get_by_label("Checks that fail").locator("tr", has_text="nobody is there").wait_for()
+
+
+def test_in_a_narrow_window_the_page_comes_before_the_menu(alices: Dashboard) -> None:
+    page = alices.at("networks").page
+    page.set_viewport_size({"width": 390, "height": 760})
+    menu = page.locator(".menu")
+    menu.wait_for(state="hidden")
+    page.get_by_role("button", name="Menu").click()
+    assert alices.violations() == []
+    menu.get_by_role("link", name="Routers").click()
+    page.locator("h1", has_text="Routers").wait_for()
+    menu.wait_for(state="hidden")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

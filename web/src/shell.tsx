@@ -15,6 +15,7 @@ import { Confirm } from "./ui/confirm";
 import { theme } from "./theme";
 
 const helping = signal(false);
+const menuOpen = signal(false); // in a narrow window, where it would stand before every page
 
 export function Shell(): JSX.Element {
   useKeys([{ key: "?", does: "these keys", run: () => (helping.value = true) }]);
@@ -78,6 +79,9 @@ function Top(): JSX.Element {
   const who = session.value!;
   return (
     <header class="top">
+      <button type="button" class="plain opens-menu" aria-expanded={menuOpen.value} aria-controls="menu" onClick={() => (menuOpen.value = !menuOpen.value)}>
+        Menu
+      </button>
       <a class="name" href="#/overview">
         Netweft
       </a>
@@ -121,7 +125,7 @@ function Menu(): JSX.Element {
     ...LIST.filter((one) => may(one.needs.get)).map((one) => ({ path: one.kind, title: one.title, group: one.group || "hidden" })),
   ];
   return (
-    <nav class="menu" aria-label="Menu">
+    <nav id="menu" class={`menu ${menuOpen.value ? "open" : ""}`} aria-label="Menu" onClick={closeMenu}>
       {GROUPS.map((group) => {
         const those = entries.filter((one) => one.group === group);
         if (!those.length) return null;
@@ -142,6 +146,10 @@ function Menu(): JSX.Element {
       })}
     </nav>
   );
+}
+
+function closeMenu(event: Event): void {
+  if ((event.target as Element).closest("a")) menuOpen.value = false;
 }
 
 function Help(): JSX.Element {
