@@ -147,6 +147,7 @@ function Value({ name, value, kind }: { name: string; value: any; kind?: string 
         {value.enable_snat === false && <span class="note">without SNAT</span>}
       </>
     );
+  if (name === "dns_assignment") return <Mono>{value.map((one: any) => `${one.fqdn} ${one.ip_address}`).join("\n")}</Mono>;
   if (typeof value === "boolean") return <Yes is={value} />;
   if (name === "description") return <>{value}</>;
   if (Array.isArray(value)) return <Mono>{value.map(plain).join("\n")}</Mono>;
