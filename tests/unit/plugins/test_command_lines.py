@@ -18,10 +18,17 @@ from netweft.plugins.mechanisms.switches.spelling import Spelling
 from netweft.plugins.mechanisms.switches.ssh import SshSwitch
 
 KEYS = ["tagged Ethernet1 101", "vlan 101"]
+PATIENCE = "120"  # seconds, for a login on a busy machine
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssh, "ANSWER_SECONDS", float(PATIENCE))
 
 
 def driven(device_type: str, port: int, **options: str) -> SshSwitch:
     given = {"ip": "127.0.0.1", "port": str(port), "username": "admin", "password": PASSWORD}
+    given["ngs_ssh_connect_timeout"] = PATIENCE
     switch = Switch(name="tor1", device_type=device_type, names=frozenset({"tor1"}), options=given | options)
     return SshSwitch(dialects()[device_type], switch, lambda: None)
 

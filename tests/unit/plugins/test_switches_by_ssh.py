@@ -28,6 +28,7 @@ KEYS = [
 
 def driver(cli: CliSwitch, **options: str) -> SshSwitch:
     given = {"ip": "127.0.0.1", "port": str(cli.port), "username": "admin", "password": PASSWORD, "secret": SECRET}
+    given["ngs_ssh_connect_timeout"] = "60"  # a login on a busy machine
     switch = Switch(name="tor1", device_type="netmiko_arista_eos", names=frozenset({"tor1"}), options=given | options)
     return SshSwitch(dialects()["netmiko_arista_eos"], switch, lambda: None)
 
