@@ -4,7 +4,7 @@ Holds the rendering, from the first look at Open vSwitch on: before, neither dat
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import IPv6Address, ip_address
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -24,12 +24,14 @@ from netweft.services.l2.local_vlans import NETWORK_KEY, ROUTER_ZONES, LocalVlan
 from netweft.services.l3.floating_ips.places import FloatingPlace
 from netweft.services.l3.port_forwarding.wiring import ForwardedAddresses
 from netweft.services.l3.values import BfdSession, Gateway, GatewayPlace, Interface, LocalFloatingIp, LocalRouter
+from netweft.services.lb.trees import Parts
+from netweft.services.lb.values import VipOnWire
 from netweft.services.lb.wiring import addresses as vips
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Rendering
 from netweft.services.security.ends import Ends
 from netweft.services.security.zone_limits import Owner
-from netweft.services.values import Advertised, Asked, HostFacts, Lease, LocalPort, Uplinks
+from netweft.services.values import Advertised, Asked, HostFacts, Lease, LocalNetwork, LocalPort, Uplinks
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -330,6 +332,20 @@ class Desired:
     def answering(self) -> Iterable[tuple[LocalRouter, Interface]]:
         """The interfaces for which this node answers physical hosts."""
         return self._rendering.answering() if self._rendering else ()
+
+    @property
+    def tree(self) -> Callable[[str], Parts] | None:
+        """What belongs to a balancer, by its id; None: it is not looked up yet."""
+        return self._rendering.tree if self._rendering else None
+
+    @property
+    def vips_version(self) -> int:
+        """Another one whenever VIPs on wires may be otherwise."""
+        return self._rendering.vips_version if self._rendering else 0
+
+    def vips_on_wires(self) -> Iterable[tuple[LocalNetwork, VipOnWire]]:
+        """The VIPs for which this node answers physical hosts, or may have to."""
+        return self._rendering.vips_on_wires() if self._rendering else ()
 
     def listen(self, port_id: str, asked: Asked, *, again: bool) -> None:
         """Whether the agent takes such requests from this port."""

@@ -120,7 +120,8 @@ class Agent(Parts):
     def view_changed(self, changes: Changes) -> None:
         self.wiring.see(self.desired.view, changes)
         self.causes.see(self.desired.view, changes)
-        self.endings.owe(ended(self.desired.view, changes.view, changes.upserts | changes.deletes))
+        changed = changes.upserts | changes.deletes
+        self.endings.owe(ended(self.desired.view, changes.view, changed, self.desired.tree))
         self.vips.see(self.desired.view, changes.view, changes.upserts)
         self.departures.see(self.desired.view, changes, self.desired.vlans)
         self.arrivals.see(changes)

@@ -47,13 +47,14 @@ from netweft.model import (
     SecurityGroup,
     Subnet,
     Trunk,
+    VipPort,
 )
 from netweft.model.connections import CAME_FROM, LEFT, MOVED
 from netweft.model.fwaas import OF_FIREWALLS, OF_GROUPS
-from netweft.model.load_balancer import TYPE
+from netweft.model.load_balancer import TYPE, VIP_OWNER
 from netweft.model.node import OVN_AGENT
 from netweft.model.proxy import PROXY_OWNER
-from netweft.model.router import ADDRESS_MAC, GATEWAY_OWNER, INTERFACE_OWNER
+from netweft.model.router import ADDRESS_MAC, ANSWERS_HOSTS, GATEWAY_OWNER, INTERFACE_OWNER
 
 
 class Way(Enum):
@@ -134,9 +135,15 @@ def router_port(row: Row) -> RouterPort | None:
     return msgspec.convert(row, RouterPort) if row.get("device_owner") == INTERFACE_OWNER else None
 
 
+def vip_port(row: Row) -> VipPort | None:
+    """None for a port that is no VIP's, or on a network without a wire."""
+    on_a_wire = row.get("device_owner") == VIP_OWNER and row.get(ANSWERS_HOSTS) is not None
+    return msgspec.convert(row, VipPort) if on_a_wire else None
+
+
 def answering(row: Row) -> Way | None:
-    """Leads the node that answers for a router's interface on a wire."""
-    return WAY if row.get("device_owner") == INTERFACE_OWNER else None
+    """Leads the node that answers for a router's interface, or a VIP, on a wire."""
+    return WAY if row.get("device_owner") in (INTERFACE_OWNER, VIP_OWNER) else None
 
 
 def router(row: Row) -> Router:

@@ -25,10 +25,12 @@ of one kind stand in a topic, which object they give there, and to which further
                                      │                     gives MeteringLabel
                                      └─ its gateway ──▶ endpoint(the nodes that have it, or can take over)
     host(hv1) ── gateway, had or to be taken over ──▶ router(R), network(E), wire(E), behind(R) ──▶ floating_ip(F)
-    host(hv1) ── interface that it answers for on a wire ──▶ router(R), network(N), wire(N)
+    host(hv1) ── interface, or VIP, that it answers for on a wire ──▶ router(R), network(N), wire(N)
     host(hv1) ── port ── what leads to it ──▶ floating_ip(F) ──▶ wire(E)    E: an external network
                                                 gives FloatingIp
 
+    network(N) ── a VIP's port, of a wire ──▶
+                    gives VipPort
     network(N) ── VIP's network ──▶ balancer(B), group(G), qos(Q)
                     gives LoadBalancer  gives Listener, Pool, Member, HealthMonitor, L7Policy, L7Rule, Proxy
 
@@ -119,6 +121,7 @@ RULES = (
         gives=objects.router_port,
         leads=[("router", "device_id"), ("firewall", FIREWALL_GROUP)],
     ),
+    Rule("network", "ports", by="network_id", gives=objects.vip_port),
     Rule("host", "ports", by="binding:host_id", gives=objects.gateway, leads=_OF_A_GATEWAY),
     Rule("host", "ports", by=GATEWAY_ON, gives=objects.gateway, leads=_OF_A_GATEWAY),
     Rule("host", "ports", by=ANSWERS_ON, gives=objects.answering, leads=_OF_AN_INTERFACE),

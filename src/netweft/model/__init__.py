@@ -6,7 +6,7 @@ These structs are the wire format too.  They hold what a *node* needs, not the w
 from netweft.model.connections import MovedConnections, Tracked
 from netweft.model.firewall import AddressGroup, GroupMember, SecurityGroup, SecurityGroupRule
 from netweft.model.fwaas import FirewallGroup, FirewallLog, FirewallPolicy, FirewallRule
-from netweft.model.load_balancer import HealthMonitor, L7Policy, L7Rule, Listener, LoadBalancer, Member, Pool
+from netweft.model.load_balancer import HealthMonitor, L7Policy, L7Rule, Listener, LoadBalancer, Member, Pool, VipPort
 from netweft.model.metering import MeteringLabel
 from netweft.model.network import FixedIp, HostRoute, Network, Segment, Subnet
 from netweft.model.node import Neighbour, Node, NodeFacts
@@ -80,6 +80,7 @@ __all__ = [
     "Subnet",
     "Tracked",
     "Trunk",
+    "VipPort",
     "key_of",
     "kind_of",
     "qos_policy_id",

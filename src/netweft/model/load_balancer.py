@@ -25,6 +25,9 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
+from netweft.model.network import FixedIp
+from netweft.model.router import ANSWERS_HOSTS, ANSWERS_ON
+
 VIP_OWNER: Final = "Octavia"  # the device_owner of VIP ports; their device_id: VIP_DEVICE and the balancer's id
 VIP_DEVICE: Final = "lb-"
 # of ports whose addresses ask members, as OVN's driver for Octavia calls them; their device_id: the mechanism's name
@@ -79,6 +82,25 @@ class LoadBalancer(Struct, frozen=True, kw_only=True, tag="load_balancer", omit_
     @property
     def additional_vips(self) -> tuple[Vip, ...]:
         return self.vips[1:]
+
+
+class VipPort(Struct, frozen=True, kw_only=True, tag="vip_port", omit_defaults=True):
+    """The port of a VIP on a provider network, as far as its wire goes.
+
+    answers_on: the node that answers physical hosts for it; hosts: that one, then those that take over when it is
+    gone, in this order."""
+
+    id: str
+    network_id: str
+    mac_address: str
+    fixed_ips: tuple[FixedIp, ...] = ()
+    device_id: str = ""
+    answers_on: str = field(default="", name=ANSWERS_ON)
+    hosts: tuple[str, ...] = field(default=(), name=ANSWERS_HOSTS)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        return self.hosts
 
 
 class Listener(Struct, frozen=True, kw_only=True, tag="listener", omit_defaults=True):

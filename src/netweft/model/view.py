@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from netweft.model.firewall import AddressGroup, GroupMember, SecurityGroup
 from netweft.model.fwaas import FirewallGroup, FirewallLog, FirewallPolicy, FirewallRule
-from netweft.model.load_balancer import HealthMonitor, L7Policy, L7Rule, Listener, LoadBalancer, Member, Pool
+from netweft.model.load_balancer import HealthMonitor, L7Policy, L7Rule, Listener, LoadBalancer, Member, Pool, VipPort
 from netweft.model.metering import MeteringLabel
 from netweft.model.network import Network, Subnet
 from netweft.model.node import Node
@@ -36,6 +36,7 @@ Object: TypeAlias = (
     | PortForwarding
     | MeteringLabel
     | LoadBalancer
+    | VipPort
     | Listener
     | Pool
     | Member
@@ -68,6 +69,7 @@ Kind: TypeAlias = Literal[
     "port_forwarding",
     "metering_label",
     "load_balancer",
+    "vip_port",
     "listener",
     "pool",
     "member",
@@ -137,6 +139,7 @@ class NodeView(Struct, frozen=True, kw_only=True):
     port_forwardings: dict[str, PortForwarding] = {}
     metering_labels: dict[str, MeteringLabel] = {}
     load_balancers: dict[str, LoadBalancer] = {}
+    vip_ports: dict[str, VipPort] = {}
     listeners: dict[str, Listener] = {}
     pools: dict[str, Pool] = {}
     members: dict[str, Member] = {}
@@ -200,6 +203,7 @@ _FIELDS: dict[Kind, str] = {
     "port_forwarding": "port_forwardings",
     "metering_label": "metering_labels",
     "load_balancer": "load_balancers",
+    "vip_port": "vip_ports",
     "listener": "listeners",
     "pool": "pools",
     "member": "members",

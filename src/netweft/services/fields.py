@@ -27,7 +27,9 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg12 .. reg15    NEXT_HOP, the address that the packet is sent to next; IPv4 in reg15 alone
     reg12 SLOT        which of a pool's slots a new connection has
     metadata          ORIGIN, the conntrack zone of what is balanced for who is in the network that the frame came in
-                      by; bit 16: it has been asked whether it is a member's answer; bit 17: as it leaves for outside
+                      by; bit 16: it has been asked whether it is a member's answer; bit 17: as it leaves for outside;
+                      bit 18: a physical host sent it to a VIP; bit 19: another node returned a member's answer to one;
+                      bit 20: it has been asked whether another node has balanced it
 
 A logical port is an OpenFlow port together with the 802.1Q tag that its frames have there, 0 for none: the ports of a
 VLAN-aware VM share an interface.  Written `ofport | vlan << 16`, and `| 1 << 28` (GUARDED) when port security is on, or
@@ -35,7 +37,8 @@ VLAN-aware VM share an interface.  Written `ofport | vlan << 16`, and `| 1 << 28
 
 Conntrack zones: a network's zone is its local VLAN (1..4094); 4095 is the metadata service's; from 4096 up they are
 routers'; what is balanced for a network's clients is in 32768 + its local VLAN, and fragments from and to forwarded
-ports are in 32768 + their gateway's zone.
+ports are in 32768 + their gateway's zone.  What another node has balanced for physical hosts is in 61440 + the
+network's local VLAN.
 ct_mark says who refuses what goes a connection's own way, since rules that allowed it are gone.  What it has asked for
 does not come back from there any more:
 
@@ -60,6 +63,14 @@ ct_label says, in zone 4095, who asked the metadata service (of an IPv6 address 
     ┌───────────────┬───────────┬───────────────────┬────────────────┐
     │ its address   │     –     │ logical port      │ MAC            │
     └───────────────┴───────────┴───────────────────┴────────────────┘
+
+In zones of what is balanced it says, of a physical host's connection, to whose MAC its answers go: on the node that
+answers for the VIP that host's, on the member's node that of the other one (services/lb/on_wire):
+
+     127                            49      48   47             0
+    ┌─────────────────────────────────┬─────────┬────────────────┐
+    │                –                │ ON_WIRE │ MAC            │
+    └─────────────────────────────────┴─────────┴────────────────┘
 
 pkt_mark, and on other bridges ct_label, are set by nobody.  The flows of an epoch look at bits of them, each bridge at
 its own, to have the cache emptied when they move (docs/decisions/0125):
@@ -129,6 +140,9 @@ SLOT: Final = NEXT_HOP[0]
 ORIGIN: Final = "metadata"
 ASKED_BACK: Final = 1 << 16
 LEAVING: Final = 1 << 17
+FROM_WIRE: Final = 1 << 18
+RETURNED: Final = 1 << 19
+LED_HERE: Final = 1 << 20
 JUDGED: Final = 1
 REMEMBERED: Final = 2
 ANSWER: Final = 4
@@ -153,6 +167,9 @@ AGENT: Final = 0x4E57  # the controller id that our agent takes: frames for it r
 
 # added to the zone of a network: what its clients have asked VIPs for.  Below all of PIECES_ZONE's: those begin at 4096
 BALANCED_ZONE: Final = 1 << 15
+LED_ZONE: Final = 0xF000  # likewise: of what another node has balanced for physical hosts.  Above all of PIECES_ZONE's
+ON_WIRE_AT: Final = 48  # in ct_label
+ON_WIRE: Final = 1 << ON_WIRE_AT
 PIECES_ZONE: Final = 1 << 15  # added to the zone of a gateway: where fragments for forwarded ports are collected
 OUR_METERS: Final = 1 << 31  # a meter is ours when number & METERS_MASK == OUR_METERS
 METERS_MASK: Final = 1 << 31

@@ -19,12 +19,13 @@ from netweft.model import (
     NodeView,
     Object,
     RouterPort,
+    VipPort,
     key_of,
 )
 from netweft.reconcile.memo import Fact, Memo
 from netweft.services import node_facts, wiring
 from netweft.services.addresses import Prefix, prefix
-from netweft.services.fields import BALANCED_ZONE
+from netweft.services.fields import BALANCED_ZONE, LED_ZONE
 from netweft.services.health.look_ups import Watchable
 from netweft.services.kinds import Item, ItemKey
 from netweft.services.l2.local_vlans import LocalVlans
@@ -46,7 +47,9 @@ from netweft.services.l3.values import BfdSession, GatewayPlace, Interface, Loca
 from netweft.services.l3.wiring import place_of
 from netweft.services.lb.admitted import Sources
 from netweft.services.lb.look_ups import Services, Vips, balancer_of, units_of
-from netweft.services.lb.trees import Trees
+from netweft.services.lb.trees import Parts, Trees
+from netweft.services.lb.values import VipOnWire
+from netweft.services.lb.wiring import tree, vip_on_wire
 from netweft.services.look_ups import LookUps
 from netweft.services.security.paired_addresses import PairedAddresses
 from netweft.services.security.policies import Policies
@@ -97,6 +100,7 @@ class Rendering:
             *(self._domains, Labels(), self._hops, self._router_numbers, Watchable(), Vips(), Sources()),
         )
         self._regrouped: set[str] = set()  # networks
+        self.vips_version = 0  # another one whenever VIPs on wires may be otherwise
         self._nic_problems: frozenset[str] = frozenset()
         self._lost: frozenset[str] = frozenset()
         self.set_host(host)
@@ -131,6 +135,18 @@ class Rendering:
                 here = one.answers and one.port.admin_state_up
                 if here and self.near(one.port.network_id) is not None:
                     yield router, one
+
+    def tree(self, balancer_id: str) -> Parts:
+        """What belongs to a balancer, as it was told last."""
+        return tree(self._memo, balancer_id)
+
+    def vips_on_wires(self) -> Iterator[tuple[LocalNetwork, VipOnWire]]:
+        """For which this node answers physical hosts, or may have to."""
+        for port in self._interfaces.vips_on_wires.values():
+            network = wiring.local_network(self._memo, port.network_id)
+            found = vip_on_wire(self._memo, port, network) if isinstance(network, LocalNetwork) else None
+            if isinstance(network, LocalNetwork) and found is not None:
+                yield network, found
 
     def may_be_there(self, network_id: str, address: IpAddress) -> bool:
         """Whether a host may have this address that the database does not know: agents ask for such only."""
@@ -189,6 +205,7 @@ class Rendering:
 
     def choose(self, port_id: str, place: GatewayPlace | None) -> None:
         """Where the gateway with this port is.  As long as nobody has said so, it is where the server says."""
+        self.vips_version += port_id in self._interfaces.vips_on_wires
         port = self._memo.get(("gateway_port", port_id)) or self.on_wires.get(port_id)
         if port is not None and place == place_of(self._memo, port):
             self._memo.assume(("place", port_id), place)
@@ -233,7 +250,8 @@ class Rendering:
     def take_given(self) -> frozenset[int]:
         """Conntrack zones that were given out since the last call: they may have been others' before."""
         networks = self.vlans.take_given()
-        return networks | {BALANCED_ZONE | vlan for vlan in networks} | self._zones.take_given()
+        further = {zone | vlan for vlan in networks for zone in (BALANCED_ZONE, LED_ZONE)}
+        return networks | further | self._zones.take_given()
 
     @property
     def zones(self) -> dict[int, Owner]:
@@ -338,8 +356,10 @@ class Rendering:
         self._place_floating_ips(self._floating.changed(before, after))
         self._zones.changed(before, after)
         for obj in (after, before):
-            if isinstance(obj, RouterPort | GatewayPort):
+            if isinstance(obj, RouterPort | GatewayPort | VipPort):
                 self._regrouped.add(obj.network_id)
+            self.vips_version += isinstance(obj, VipPort)
+            if isinstance(obj, RouterPort | GatewayPort):
                 self._renumber_ports(obj)
         if kind == "trunk":
             self._trunk_changed(before, after)

@@ -229,7 +229,7 @@ def _load_balancer(read: Reader, _: Iterable[Service], id: str) -> list[Item] | 
     if read.get(("load_balancer", id)) is None:
         return None
     here = local_balancer(read, id)
-    return [] if here is None else list(balancing.balancer(here))
+    return [] if here is None else list(balancing.balancer(here, node_facts.uplinks(read)))
 
 
 def _spread(read: Reader, _: Iterable[Service], balancer_id: str, id: str) -> list[Item] | None:

@@ -124,8 +124,8 @@ def ask(namespace: str, address: str, port: int = 80, times: int = 1, kind: str 
 
 
 class Balancer:
-    """Made by one request, with a listener on port 80 and these members; done when it is ACTIVE.  own: what is to be
-    said of itself besides."""
+    """Made by one request, with a listener on port 80 and these members; done when it is ACTIVE.  own, listens: what
+    is to be said of itself and of its listener besides."""
 
     def __init__(
         self,
@@ -136,12 +136,13 @@ class Balancer:
         port: int = 8080,
         protocol: str = "TCP",
         own: Mapping[str, object] = MappingProxyType({}),
+        listens: Mapping[str, object] = MappingProxyType({}),
         **pool: object,
     ) -> None:
         self._lab, self.vip = lab, vip
         ends = [{"address": one, "protocol_port": port} for one in members]
         made = {"name": "pool", "protocol": protocol, "lb_algorithm": "ROUND_ROBIN", "members": ends, **pool}
-        listener = {"protocol": protocol, "protocol_port": 80, "default_pool": made}
+        listener = {"protocol": protocol, "protocol_port": 80, "default_pool": made, **listens}
         wanted = {"vip_network_id": network, "vip_address": vip, "listeners": [listener], **own}
         with lab.cloud() as cloud:
             self.id: str = cloud.balancing("POST", "loadbalancers", {"loadbalancer": wanted})["loadbalancer"]["id"]

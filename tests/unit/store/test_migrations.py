@@ -121,6 +121,22 @@ def test_interfaces_on_wires_wait_for_a_host_that_answers(each_url: str) -> None
     new.close()
 
 
+def test_vips_on_wires_wait_for_a_host_that_answers(each_url: str) -> None:
+    at(each_url, "0013")
+    old = Earlier(each_url)
+    for id, physical in (("wired", "physnet1"), ("overlay", None)):
+        old.insert("networks", {"id": id, "provider:physical_network": physical})
+        old.insert("ports", {"id": f"vip on {id}", "network_id": id, "device_owner": "Octavia"})
+        old.insert("ports", {"id": f"said to be one on {id}", "network_id": id, "device_owner": "Octavia"})
+        old.insert("loadbalancers", {"id": f"b on {id}", "vip_port_id": f"vip on {id}"})
+    old.close()
+    new = Store.open(each_url)
+    with new.read() as tx:
+        assert tx.held(wire_hosts.scope("")).keys() == {"vip on wired"}
+        assert {port["id"] for port in tx.query("ports") if port.get(ANSWERS_ON) is not None} == {"vip on wired"}
+    new.close()
+
+
 def test_the_newest_schema_is_known_without_alembic() -> None:
     assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [NEWEST]
 

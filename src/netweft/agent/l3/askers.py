@@ -107,6 +107,47 @@ def by_interface(desired: Desired, router: LocalRouter, interface: Interface) ->
     )
 
 
+class Answering(NamedTuple):
+    """What answers physical hosts: a router's interface or a VIP.  who: as whom it speaks there.  addresses: its.
+    asked_for: by whoever is about to answer.  here: this node does.  is_routers: else it is a VIP."""
+
+    who: Asker
+    addresses: tuple[Prefix, ...]
+    asked_for: int | None
+    here: bool
+    is_routers: bool = True
+
+
+def answering(desired: Desired) -> Iterator[Answering]:
+    """By this node."""
+    for router, one in desired.answering():
+        yield _of_interface(desired, router, one)
+    yield from (one for one in _vips(desired) if one.here)
+
+
+def on_wire(desired: Desired, port_id: str, network_id: str) -> Answering | None:
+    """By this node, or by it when others are gone.  None: it is not wired here."""
+    interfaces = (
+        _of_interface(desired, *pair) for pair in desired.routers_on(network_id) if pair[1].port.id == port_id
+    )
+    found = next(interfaces, None) or next((one for one in _vips(desired) if one.who.port_id == port_id), None)
+    return found if found is not None and found.who.wire else None
+
+
+def _of_interface(desired: Desired, router: LocalRouter, one: Interface) -> Answering:
+    return Answering(by_interface(desired, router, one), one.addresses, one.asked_for, one.answers)
+
+
+def _vips(desired: Desired) -> Iterator[Answering]:
+    for network, vip in desired.vips_on_wires():
+        own = tuple(prefix(fixed.ip_address) for fixed in vip.port.fixed_ips)
+        near, its_mac = desired.wire_of(vip.port.network_id), octets(vip.port.mac_address)
+        wire = None if near is None else (octets_of_mac(vip.own_mac), near)
+        who = Asker(vip.port.id, network, its_mac, own, (), (), wire)
+        first = next((one.value for one in own if one.version == 4), None)
+        yield Answering(who, own, first, vip.answers, is_routers=False)
+
+
 def asker(desired: Desired, router: LocalRouter, vlan: int | None, address: IpAddress, own: bytes) -> Asker | None:
     """As whom it asks for a next hop in the network with this local VLAN, for a packet that leaves with this MAC.
     None: nobody can have the address but who is known."""
@@ -144,8 +185,8 @@ def probes_outside(gateway: Gateway) -> Iterable[Packet]:
         yield to_network(gateway.network.vlan, frame)
 
 
-def probes_on_wire(who: Asker, interface: Interface) -> list[Packet]:
+def probes_on_wire(one: Answering) -> list[Packet]:
     """By the node's MAC there."""
-    if interface.asked_for is None or who.wire is None:
+    if one.asked_for is None or one.who.wire is None:
         return []
-    return [who.to_wire(arp.request(who.wire[0], IPv4Address(0), IPv4Address(interface.asked_for)))]
+    return [one.who.to_wire(arp.request(one.who.wire[0], IPv4Address(0), IPv4Address(one.asked_for)))]

@@ -16,7 +16,7 @@ from functools import partial
 import structlog
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3.askers import Asker, by_interface, probes_on_wire, probes_outside
+from netweft.agent.l3.askers import Answering, on_wire, probes_on_wire, probes_outside
 from netweft.agent.l3.asking import Asking, Silence
 from netweft.agent.l3.seats import Ports, Seat
 from netweft.agent.l3.sightings import Look, Sightings
@@ -30,7 +30,7 @@ from netweft.services.fields import Reason, cookie
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.gateways.takeover import Order, Sight, chosen
 from netweft.services.l3.neighbours.gratuitous import to_network
-from netweft.services.l3.values import GatewayPlace, Interface
+from netweft.services.l3.values import GatewayPlace
 from netweft.services.l3.wire import wire_mac
 from netweft.services.values import Asked, HostFacts, LocalPort
 
@@ -253,18 +253,12 @@ class Failover:
         """None: its network is not wired here."""
         if id in self._desired.on_wires:
             found = self._on_wire(id)
-            return probes_on_wire(*found) if found else None
+            return probes_on_wire(found) if found else None
         gateway = self._desired.candidate(id)
         return list(probes_outside(gateway)) if gateway else None
 
-    def _on_wire(self, id: str) -> tuple[Asker, Interface] | None:
-        """By whom it is asked there, and for what."""
-        port = self._desired.on_wires[id]
-        for router, one in self._desired.routers_on(port.network_id):
-            if one.port.id == id:
-                who = by_interface(self._desired, router, one)
-                return (who, one) if who.wire else None
-        return None
+    def _on_wire(self, id: str) -> Answering | None:
+        return on_wire(self._desired, id, self._desired.on_wires[id].network_id)
 
     def _take(self, id: str, seat: Seat) -> None:
         """Nobody else answers for it."""
@@ -357,7 +351,7 @@ class Failover:
             if gateway := self._desired.candidate(id):
                 yield to_network(gateway.network.vlan, arp.answer(octets(seat.port.mac_address), question))
         elif found := self._on_wire(id):
-            who, _ = found
+            who = found.who
             yield who.to_wire(arp.answer(who.wire[0] if who.wire else b"", question))
 
     def _meant(self, address: IpAddress) -> list[str]:

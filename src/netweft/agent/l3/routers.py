@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3.askers import by_interface
+from netweft.agent.l3.askers import answering
 from netweft.agent.l3.resolver import Resolver
 from netweft.agent.l3.undelivered import undelivered
 from netweft.dataplane.openflow.messages import PacketIn
@@ -39,11 +39,10 @@ class Neighbours:
         return ()
 
     def _on_the_wire(self, vlan: int, asked: icmp.Solicitation) -> Iterable[Packet]:
-        for router, interface in self._desired.answering():
-            its = (one.value for one in interface.addresses if one.version == 6)
-            who = by_interface(self._desired, router, interface)
-            if interface.network.vlan == vlan and int(asked.target) in its and who.wire:
-                yield who.to_wire(icmp.advertisement(who.wire[0], asked))
+        for one in answering(self._desired):
+            its, who = (address.value for address in one.addresses if address.version == 6), one.who
+            if who.network.vlan == vlan and int(asked.target) in its and who.wire:
+                yield who.to_wire(icmp.advertisement(who.wire[0], asked, router=one.is_routers))
 
 
 class Errors:

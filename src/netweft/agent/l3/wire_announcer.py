@@ -1,4 +1,5 @@
-"""Says on provider networks that this node answers for a router's interface now: hosts and switches learn from it.
+"""Says on provider networks that this node answers for a router's interface, or a VIP, now: hosts and switches learn
+from it.
 
 Once it has become the one whom the server names, or the interface has another address; several times, since once may
 get lost.
@@ -9,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3.askers import by_interface
+from netweft.agent.l3.askers import answering
 from netweft.agent.l3.due import Due
 from netweft.agent.l3.news import News
 from netweft.dataplane.packets import arp, icmp
@@ -31,7 +32,7 @@ class WireAnnouncer:
     def wired(self, now: float) -> None:
         """All that is wanted is in place."""
         if self._news():
-            current = {one.port.id: one.addresses for _, one in self._desired.answering()}
+            current = {one.who.port_id: one.addresses for one in answering(self._desired)}
             for port_id, addresses in current.items():
                 if self._announced.get(port_id) != addresses:
                     self._due.add(port_id, (now + after for after in AT))
@@ -40,9 +41,8 @@ class WireAnnouncer:
 
     def tick(self, now: float) -> None:
         due = self._due.take(now)
-        for router, interface in self._desired.answering() if due else ():
-            who = by_interface(self._desired, router, interface)
-            for address in interface.addresses if interface.port.id in due and who.wire else ():
+        for who, addresses, *_ in answering(self._desired) if due else ():
+            for address in addresses if who.port_id in due and who.wire else ():
                 own = who.wire[0] if who.wire else b""
                 if address.version == 4:
                     frame = arp.request(own, IPv4Address(address.value), IPv4Address(address.value))

@@ -208,7 +208,8 @@ class ProxiesSide:
             await self._transact(self._unplugging(name))  # it is another interface then
             self._starting[wanted.id] = wanted.nic.port_id
         material = await self._source.fetch(wanted.id, wanted.material, driver.place(wanted.id))
-        done = await driver.ensure(wanted, material, partial(self._plugged, name, wanted))
+        files = {**material, **{file: text.encode() for file, text in wanted.lists}}
+        done = await driver.ensure(wanted, files, partial(self._plugged, name, wanted))
         self._starting.pop(wanted.id, None)
         if done:
             log.info("HAProxy", balancer=wanted.id, done=done)

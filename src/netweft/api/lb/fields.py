@@ -140,7 +140,7 @@ def address_as_said(value: Any) -> str:
     return str(value)
 
 
-cookie_name = _text(r"[^\s,;\\]+", "a cookie's name")
+cookie_name = _text(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "a cookie's name")
 expected_codes = _text(r"\d{3}(\s*,\s*\d{3})*|\d{3}-\d{3}", "codes: 200; 200, 202; or 200-204")
 domain_name = _text(r"(?=.{1,253}\.?$)(?:(?!-|[^.]+_)[A-Za-z0-9-_]{1,63}(?<!-)(?:\.|$))+", "a domain name", most=254)
 line = _text(r"[^\r\n]*", "one line")

@@ -1,5 +1,5 @@
-"""Which hosts answer physical hosts for a router's interface on a provider network: one, as on any wire, and who takes
-over when it is gone.
+"""Which hosts answer physical hosts for a router's interface on a provider network, or for a load balancer's VIP: one,
+as on any wire, and who takes over when it is gone.
 
 An order of a few, of those that are wired to the network, by rendezvous hashing over interface and host.  The first
 answers; the nodes see for themselves when it is gone (decision 0460), and say so.  It stays until its host is gone or
@@ -30,7 +30,7 @@ def order(port: Object) -> list[str]:
 
 
 def added(tx: WriteTransaction, port: Object) -> Object:
-    """A router's interface, which may have been one before.  The host that is chosen does not go meanwhile."""
+    """A router's interface or a VIP, which may have been one before.  The host that is chosen does not go meanwhile."""
     if port.get(ANSWERS_ON) is not None:
         return port
     gone: set[str] = set()
@@ -40,6 +40,15 @@ def added(tx: WriteTransaction, port: Object) -> Object:
             break
         gone.add(best[0])
     return _placed(tx, port, gone)
+
+
+def removed(tx: WriteTransaction, port: Object) -> Object:
+    """It is none any more, and stays as a port."""
+    id = port["id"]
+    tx.release("ports", id, [Claim(scope(one), id) for one in sorted(scopes(port))])
+    if port.get(ANSWERS_ON) is None:
+        return port
+    return tx.update("ports", id, {ANSWERS_ON: None, ANSWERS_HOSTS: None})
 
 
 def _placed(tx: WriteTransaction, port: Object, without: Collection[str] = ()) -> Object:

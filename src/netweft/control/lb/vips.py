@@ -9,6 +9,7 @@ from netweft.control.ipam import addresses
 from netweft.control.l2.hosts import HOST
 from netweft.control.l2.placing import TRUNK
 from netweft.control.l2.trunks import PART_OF, PortInUse
+from netweft.control.l3 import wire_hosts
 from netweft.control.l3.owners import new_port
 from netweft.control.lb.errors import InvalidSubresource, ValidationFailure, VipAddressConflict
 from netweft.control.lb.words import BALANCERS
@@ -57,6 +58,7 @@ class Vips:
             raise VipAddressConflict(msg=str(problem)) from None
         except (errors.InvalidIpForNetwork, errors.InvalidIpForSubnet, errors.AllocationOnAutoAddressSubnet) as problem:
             raise ValidationFailure(detail=str(problem)) from None
+        wire_hosts.added(tx, made)
         return _said(made, [one["subnet_id"] for one in wanted]) | {OWNED: True}
 
     def change(self, tx: WriteTransaction, balancer: Object, changes: Object) -> None:
@@ -77,6 +79,7 @@ class Vips:
         if balancer[OWNED]:
             self._ports.delete(tx, port)
         else:
+            port = wire_hosts.removed(tx, port)
             self._ports.update(tx, port, {"device_id": "", "device_owner": ""})
 
     def _taken(self, tx: WriteTransaction, balancer: Object) -> Object:
@@ -96,7 +99,7 @@ class Vips:
             changes["qos_policy_id"] = balancer[POLICY]
         if balancer[GROUPS]:
             changes |= _secured(balancer[GROUPS])
-        port = self._ports.update(tx, port, changes)
+        port = wire_hosts.added(tx, self._ports.update(tx, port, changes))
         said = _said(port, [first["subnet_id"]]) | {OWNED: False, POLICY: port["qos_policy_id"]}
         return said | {ADDRESS: first["ip_address"], VIP_ADDRESSES: [first]}
 

@@ -47,6 +47,7 @@ def settings(folder: Path, description: str) -> str:
         f"    nbthread {min(4, os.cpu_count() or 1)}",
         f"    hard-stop-after {HARD_STOP_SECONDS}s",
         f"    mworker-max-reloads {MOST_WORKERS}",
+        "    default-path config",  # where lists of certificates are
         f"    crt-base {folder}",
         f"    ca-base {folder}",
         "    ssl-default-bind-options ssl-min-ver TLSv1.2",

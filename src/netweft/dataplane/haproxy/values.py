@@ -41,7 +41,8 @@ class Nic(Struct, frozen=True, kw_only=True):
 
 class Instance(Struct, frozen=True, kw_only=True):
     """One HAProxy.  config, structure: its sections but for `global`, with and without its servers' states: where only
-    those differ nothing is reloaded.  problem: why there is no configuration; what runs goes on then."""
+    those differ nothing is reloaded.  lists: further files that it names, and what they say.  problem: why there is no
+    configuration; what runs goes on then."""
 
     id: str
     nic: Nic
@@ -49,6 +50,7 @@ class Instance(Struct, frozen=True, kw_only=True):
     structure: str = ""
     servers: tuple[ServerState, ...] = ()
     material: tuple[Material, ...] = ()
+    lists: tuple[tuple[str, str], ...] = ()
     problem: str = ""
 
     def __str__(self) -> str:

@@ -15,8 +15,9 @@ from netweft.dataplane.ovsdb.rows import PortRow, Vif
 
 NETWORK_KEY: Final = "netweft-network"  # external_ids of a VIF's Port row: which network its tag stands for
 CARRIED_KEY: Final = "netweft-vlan-"  # and a local VLAN: which network, of a sub-port or behind a router, it stands for
-# numbers like local VLANs, of conntrack zones: each for a router's NAT; what is 32768 more, for its fragments
-ROUTER_ZONES: Final = (4096, 32767)
+# numbers like local VLANs, of conntrack zones: each for a router's NAT; what is 32768 more, for its fragments.  From
+# 61440 up are those of what others have balanced
+ROUTER_ZONES: Final = (4096, 28671)
 SOON: Final = 0  # instead of a number: one is about to be free
 
 

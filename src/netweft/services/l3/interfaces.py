@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Final, TypeVar
 
-from netweft.model import FloatingIp, GatewayPort, Object, RouterPort
+from netweft.model import FloatingIp, GatewayPort, Object, RouterPort, VipPort
 from netweft.reconcile.memo import Fact
 
 _K = TypeVar("_K")
@@ -14,11 +14,12 @@ _PARTS: Final = {RouterPort: "interfaces", GatewayPort: "gateways"}
 
 
 class Interfaces:
-    """node: this one.  A gateway is here where this node has it or may have to take over.
+    """node: this one.  A gateway is here where this node has it or may have to take over.  A VIP on a wire stands there
+    as an interface does: what comes by the wire may be for it.
     Facts: ("routed", network) -> True where a router has an interface, or here its gateway or a floating IP;
     ("interfaces", router), ("gateways", router) -> the ids of what is there, sorted."""
 
-    of: Final = (RouterPort, GatewayPort)
+    of: Final = (RouterPort, GatewayPort, VipPort)
 
     def __init__(self, node: str) -> None:
         self._node = node
@@ -29,6 +30,7 @@ class Interfaces:
         # A value: another one is there when it changes
         self.on_wires: Mapping[str, GatewayPort] = {}
         self._answering: dict[str, str] = {}  # interfaces for which this node may answer physical hosts -> their router
+        self.vips_on_wires: dict[str, VipPort] = {}  # likewise
         self._outside: defaultdict[str, set[str]] = defaultdict(set)  # router -> gateways, floating IPs here
 
     def on(self, network_id: str) -> bool:
@@ -61,17 +63,24 @@ class Interfaces:
         for port, step in ((before, -1), (after, 1)):
             if isinstance(port, RouterPort):
                 count(self._routers_on, port.network_id, port.router_id, step)
-        if isinstance(before, RouterPort):
+        if isinstance(before, RouterPort | VipPort):
             self._answering.pop(before.id, None)
+            self.vips_on_wires.pop(before.id, None)
             if before.id in self.on_wires:
                 self.on_wires = {id: port for id, port in self.on_wires.items() if id != before.id}
-        if isinstance(after, RouterPort) and self._node in after.order:
-            self._answering[after.id] = after.router_id
+        if isinstance(after, RouterPort | VipPort) and self._node in after.order:
+            if isinstance(after, VipPort):
+                self.vips_on_wires[after.id] = after
+            else:
+                self._answering[after.id] = after.router_id
             self.on_wires = {**self.on_wires, after.id: _as_gateway(after)}
         places: list[tuple[str, str]] = []
         for part in (before, after):
             if isinstance(part, RouterPort | GatewayPort):
                 places += self._place(part, here=part is after)
+            elif isinstance(part, VipPort):
+                self._stands(part.id, "", part.network_id, outside=False, here=part is after)
+                places.append(("routed", part.network_id))
         for name, id in dict.fromkeys(places):
             if name == "routed":
                 yield (name, id), self.on(id) or None
@@ -93,7 +102,7 @@ class Interfaces:
             keep(self._outside, router_id, id, here=here)
 
 
-def _as_gateway(port: RouterPort) -> GatewayPort:
+def _as_gateway(port: RouterPort | VipPort) -> GatewayPort:
     return GatewayPort(
         id=port.id,
         network_id=port.network_id,

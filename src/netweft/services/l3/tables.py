@@ -11,6 +11,7 @@ from netweft.services.fields import (
     METERED,
     NEXT_HOP,
     ORIGIN,
+    OUT_PORT,
     PERMITTED,
     PIECE,
     ROUTER,
@@ -25,14 +26,26 @@ ROUTING = (
     Table(
         "to_router",
         "what is for a router's MAC: whose?  A router's packets go through it where they start, on this node; BFD of "
-        "a next hop goes to its session",
+        "a next hop goes to its session.  And what physical hosts send to a VIP, by this node's MAC for it",
         match=fields(LOCAL_VLAN, "eth_dst", "eth_src", "vlan_vid", "arp_op", "arp_sha", "arp_spa", "arp_tpa")
-        | fields(*ICMPV6, "icmpv6_code", "nd_target", "nd_sll", *IP_ENDS, "ip_ttl", "udp_dst"),
-        set=fields(ROUTER, IN_PORT, "nxm_in_port", "eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha", "nd_sll")
+        | fields(*ICMPV6, "icmpv6_code", "nd_target", "nd_sll", *IP_ENDS, "ip_ttl", "ip_frag", "udp_dst"),
+        set=fields(
+            ROUTER,
+            IN_PORT,
+            OUT_PORT,
+            ORIGIN,
+            "nxm_in_port",
+            "eth_src",
+            "eth_dst",
+            *ARP_SENDER,
+            "arp_tpa",
+            "arp_tha",
+            "nd_sll",
+        )
         | fields(HANDED_UP, "ipv6_src", "ipv6_dst", *ADVERTISED, *FOR_FIREWALLS),
         next=(
             *("from_the_wire", "leaves_network", "outside_ingress", "from_outside", "hand_up", "switching"),
-            *FIREWALLS_ASKED,
+            *("from_member", *FIREWALLS_ASKED),
         ),
         again=("advertised",),
         miss="switching",

@@ -43,7 +43,7 @@ from netweft.services.l3.echo import ECHO, HOPS, swapped
 from netweft.services.l3.neighbours.responder import ASK, NOT_SAID, nobody_elses
 from netweft.services.l3.routing.next_hops import LOOPBACK, at
 from netweft.services.l3.routing.routes import DST, ETH, SRC, to_next_hop
-from netweft.services.lb import pieces
+from netweft.services.lb import on_wire, pieces
 from netweft.services.lb.slots import ALIKE, Share, owners, width
 from netweft.services.lb.values import LocalBalancer, Served, Service, Spread
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
@@ -70,6 +70,7 @@ NAMES: Final = {PROTO_TCP: "tcp", PROTO_UDP: "udp", PROTO_SCTP: "sctp"}
 CT_DST: Final = {4: "ct_nw_dst", 6: "ct_ipv6_dst"}
 BITS: Final = {4: 32, 6: 128}
 WORD: Final = 32
+_EXEC: Final = {False: (pieces.MARK,), True: (pieces.MARK, *on_wire.CLIENT)}
 _PUT_BY: Final = NEXT_HOP[1:]  # SLOT is the first
 ICMP: Final = {4: PROTO_ICMP, 6: PROTO_ICMPV6}
 ERRORS: Final = {4: (3, 11, 12), 6: (1, 2, 3, 4)}  # RFC 792, RFC 4443
@@ -79,6 +80,7 @@ def host(facts: HostFacts, __: Uplinks) -> Iterator[Wanted]:
     owner = cookie(Reason.PIPELINE)
     if facts.datapath_type == "netdev":
         yield from pieces.host(owner)
+    yield from on_wire.host(owner)
     yield from remembered(owner, TO_VIP, BALANCE.goto)
     for known in (ESTABLISHED, RELATED, TARGET_TRANSLATED):
         state: Value = (TRACKED_BIT | known, TRACKED_BIT | INVALID | known)
@@ -97,7 +99,7 @@ def _go_on(owner: int, priority: int, match: dict[str, Value], *limited: Action)
         yield FROM_MEMBER.flow(priority + more, owner, each, *limited, CtClear(), asked, onward.resubmit)
 
 
-def balancer(here: LocalBalancer) -> Iterator[Wanted]:
+def balancer(here: LocalBalancer, uplinks: Uplinks) -> Iterator[Wanted]:
     owner = cookie(Reason.BALANCER_VIP, here.balancer.id)
     vip_mac = mac(here.balancer.vip_mac_address)
     to_it: dict[str, Value] = {LOCAL_VLAN: here.network.vlan, "eth_dst": vip_mac}
@@ -115,6 +117,7 @@ def balancer(here: LocalBalancer) -> Iterator[Wanted]:
             yield from _listens(here, one, vip, _meters(made["egress"]))
     yield from _ways(here, owner)
     yield from pieces.balancer(here)
+    yield from on_wire.balancer(here, uplinks)
     for at_ in sorted({backend.at for one in here.served for backend in one.spread.backends}):
         yield from _itself(here, owner, vip_mac, at_)
 
@@ -177,7 +180,9 @@ def _listens(here: LocalBalancer, one: Served, vip: Prefix, limited: Sequence[Ac
             yield BALANCE.flow(21, owner, first, pieces.AS_PIECE, *ask)
     begun: dict[str, Value] = {"eth_type": ETH[vip.version], "ct_state": IS_TRACKED, CT_DST[vip.version]: vip.value}
     of_it: dict[str, Value] = {**begun, "ct_nw_proto": one.protocol, "ct_tp_dst": port}
-    yield from _go_on(cookie(Reason.LISTENER_ANSWERS, one.listener.id), 30, of_it, *limited)
+    answers = cookie(Reason.LISTENER_ANSWERS, one.listener.id)
+    yield from _go_on(answers, 30, of_it, *limited)
+    yield from on_wire.answers(here, answers, of_it, limited)
 
 
 def _clients(cidrs: tuple[str, ...] | None, version: int) -> Iterator[dict[str, Value]]:
@@ -198,7 +203,12 @@ def _ways(here: LocalBalancer, owner: int) -> Iterator[BridgeFlow]:
     for on_link in here.on_link:
         target = on_link.value if on_link.mask is None else (on_link.value, on_link.mask)
         match = {**_of(here, on_link.version), DST[on_link.version]: target}
-        yield TO_MEMBER.flow(10, owner, match, *to_next_hop(on_link.version, None), INT["next_hop"].resubmit)
+        onward = (*to_next_hop(on_link.version, None), INT["next_hop"].resubmit)
+        yield TO_MEMBER.flow(10, owner, match, *onward)
+        if here.wire is not None:
+            yield TO_MEMBER.flow(
+                12, owner, {**match, **on_wire.CAME}, SetField("eth_src", here.wire.leading_mac), *onward
+            )
     for version, router in sorted(here.by.items()):
         routed = (SetField("eth_dst", router), *LOOPBACK, CtClear(), INT["to_router"].resubmit)
         yield TO_MEMBER.flow(5, owner, _of(here, version), *routed)
@@ -234,7 +244,10 @@ def spread(one: Spread) -> Iterator[BridgeFlow]:
         of_it: dict[str, Value] = {**new, "eth_type": ETH[one.netmask.version]}
         yield STATE.flow(11, owner, of_it, *_of_a_net(one.netmask, choose), MEMBERS.goto)
     for version, backends in by_version.items():
-        given = [(cookie(Reason.MEMBER_SLOTS, each.id) if members else owner, (_given(each.at),)) for each in backends]
+        given = [
+            (cookie(Reason.MEMBER_SLOTS, each.id) if members else owner, (_given(each.at, wire=one.on_wire),))
+            for each in backends
+        ]
         match: dict[str, Value] = {POOL: one.number, "eth_type": ETH[version]}
         if len(given) == 1:
             ((whose, actions),) = given
@@ -258,10 +271,10 @@ def _of_a_net(netmask: Prefix, choose: Multipath) -> Iterator[Action]:
     yield from (Move(register, source, WORD, dst_start=at) for register, at in words)
 
 
-def _given(to: Service) -> Action:
-    """Conntrack of the userspace datapath knows no ports of SCTP, and leaves them."""
+def _given(to: Service, *, wire: bool) -> Action:
+    """wire: of physical hosts as well.  Conntrack of the userspace datapath knows no ports of SCTP, and leaves them."""
     nat = Nat(dst=to.address.value, port=to.port, version=to.address.version)
-    return Ct(zone=ORIGIN, commit=True, nat=nat, exec=(pieces.MARK,), table=TO_MEMBER.id)
+    return Ct(zone=ORIGIN, commit=True, nat=nat, exec=_EXEC[wire], table=TO_MEMBER.id)
 
 
 def answers(one: Service, ids: tuple[str, ...]) -> Iterator[BridgeFlow]:

@@ -4,7 +4,7 @@ The client's next packet is led to another member, which knows no such connectio
 does not come.  Of a member that is drained they stay.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from netweft.model import Key, Listener, LoadBalancer, Member, NodeView, Pool, Proxy, key_of
@@ -13,6 +13,7 @@ from netweft.services.lb.trees import Parts
 from netweft.services.lb.wiring import addresses, served
 
 Led: TypeAlias = Listener | Pool | Member | Proxy  # says where connections are led
+Tree: TypeAlias = Callable[[str], Parts]
 _KINDS: Final = ("listener", "pool", "member", "proxy")
 
 
@@ -26,12 +27,15 @@ class Balanced(NamedTuple):
     port: int
 
 
-def unbalanced(before: NodeView, after: NodeView, keys: Collection[Key]) -> Iterator[tuple[str, Balanced]]:
-    """With the VIP's network.  keys: of what differs between the two."""
+def unbalanced(
+    before: NodeView, after: NodeView, keys: Collection[Key], tree: Tree | None = None
+) -> Iterator[tuple[str, Balanced]]:
+    """With the VIP's network.  keys: of what differs between the two.  tree: what belongs to a balancer in the first
+    one, by whoever knows it without a look at all that there is."""
     balancers = _balancers(before, keys)
     if not balancers:
         return
-    had = parts_of(before, balancers)
+    had = {id: _led_by(tree(id)) for id in balancers} if tree else parts_of(before, balancers)
     has = _changed(had, after, frozenset(keys))
     for id in balancers:
         balancer, now = before.load_balancers[id], after.load_balancers.get(id)
@@ -48,6 +52,10 @@ def _balancers(view: NodeView, keys: Collection[Key]) -> list[str]:
 def _part(view: NodeView, key: Key) -> Led | None:
     one = view.get(key) if key[0] in _KINDS else None
     return one if isinstance(one, Led) else None
+
+
+def _led_by(parts: Parts) -> dict[Key, Led]:
+    return {key_of(one): one for one in parts.parts if isinstance(one, Led)}
 
 
 def parts_of(view: NodeView, balancers: Iterable[str]) -> dict[str, dict[Key, Led]]:

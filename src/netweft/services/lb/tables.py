@@ -66,7 +66,7 @@ BALANCING = (
         "to_member",
         "from the VIP's network to where the member is: in it, or by its router; a member that is its own client sees "
         "the VIP as client",
-        match=fields(LOCAL_VLAN, TRIAL, "eth_type", "ct_state", "ct_nw_dst", "ct_ipv6_dst", *IP_ENDS),
+        match=fields(LOCAL_VLAN, ORIGIN, TRIAL, "eth_type", "ct_state", "ct_nw_dst", "ct_ipv6_dst", *IP_ENDS),
         set=fields("eth_src", "eth_dst", IN_PORT, "nxm_in_port", HANDED_UP, *NEXT_HOP),
         again=("to_router", "next_hop", "to_member"),
         entry=True,
@@ -79,9 +79,10 @@ FROM_MEMBER = Table(
     "what a member said, to who has asked a VIP, comes from that VIP, and is counted for its listener; what was said "
     "to others is as it was",
     match=fields(
-        ORIGIN, PIECE, "eth_type", "ip_frag", "ct_state", "ct_nw_proto", "ct_nw_dst", "ct_ipv6_dst", "ct_tp_dst"
+        *(ORIGIN, PIECE, "eth_type", "ip_frag", "ct_state", "ct_nw_proto", "ct_nw_dst", "ct_ipv6_dst", "ct_tp_dst"),
+        *(LOCAL_VLAN, OUT_PORT, "ct_label"),
     ),
-    set=fields(ORIGIN, LOCAL_VLAN, OUT_PORT),
-    again=("switching", "ingress", "to_outside"),
+    set=fields(ORIGIN, LOCAL_VLAN, IN_PORT, OUT_PORT, "nxm_in_port", "eth_src", "eth_dst"),
+    again=("switching", "ingress", "to_outside", "from_member"),
     entry=True,
 )

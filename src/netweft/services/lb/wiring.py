@@ -6,17 +6,19 @@ from typing import Final
 from msgspec.structs import replace
 
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP, PROTO_UDP
-from netweft.model import Listener, LoadBalancer, Member, Network, Pool, Proxy, QosPolicy, RouterPort, Subnet
+from netweft.model import Listener, LoadBalancer, Member, Network, Pool, Proxy, QosPolicy, RouterPort, Subnet, VipPort
 from netweft.model.load_balancer import SOURCE_IP
 from netweft.model.proxy import needs_proxy
 from netweft.reconcile.memo import Reader
 from netweft.services import node_facts, wiring
 from netweft.services.addresses import mac, prefix
 from netweft.services.fields import Reason, object_bits
+from netweft.services.l3.values import GatewayPlace
 from netweft.services.lb.admitted import admitted
 from netweft.services.lb.trees import Parts
-from netweft.services.lb.values import Backend, LocalBalancer, Served, Service, Spread
+from netweft.services.lb.values import Backend, LocalBalancer, Served, Service, Spread, VipOnWire
 from netweft.services.qos import largest_frame
+from netweft.services.values import PHYSICAL, LocalNetwork
 
 PROTOCOLS: Final = {"TCP": PROTO_TCP, "HTTPS": PROTO_TCP, "UDP": PROTO_UDP, "SCTP": PROTO_SCTP}
 PINGS: Final = {4: PROTO_ICMP, 6: PROTO_ICMPV6}
@@ -46,7 +48,17 @@ def local_balancer(read: Reader, id: str) -> LocalBalancer | None:
         qos=policy,
         frame=largest_frame(network.network.mtu, datapath) if policy else 0,
         gives_pieces=datapath == "netdev",
+        wire=vip_on_wire(read, read.get(("vip_port", balancer.vip_port_id)), network),
     )
+
+
+def vip_on_wire(read: Reader, port: VipPort | None, network: LocalNetwork) -> VipOnWire | None:
+    """None: the network has no wire here, or nobody answers on it."""
+    if port is None or not port.order or network.segment.network_type not in PHYSICAL:
+        return None
+    node = node_facts.host_facts(read).name
+    place: GatewayPlace | None = read.get(("place", port.id))
+    return VipOnWire(port=port, node=node, answers=place.answers if place else port.answers_on == node)
 
 
 def _qos_policy(read: Reader, balancer: LoadBalancer, network: Network) -> QosPolicy | None:
@@ -89,7 +101,9 @@ def spreads(read: Reader, balancer_id: str) -> dict[str, Spread]:
     balancer: LoadBalancer = read.get(("load_balancer", balancer_id))
     parts = tree(read, balancer_id)
     found = (one.spread for one in served(parts, addresses(balancer)))
-    return {one.id: _within_sight(read, parts, one) for one in found}
+    wire: VipPort | None = read.get(("vip_port", balancer.vip_port_id))
+    on_wire = wire is not None and node_facts.host_facts(read).name in wire.order
+    return {one.id: replace(_within_sight(read, parts, one), on_wire=on_wire) for one in found}
 
 
 def _within_sight(read: Reader, parts: Parts, spread: Spread) -> Spread:

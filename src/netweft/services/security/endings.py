@@ -25,7 +25,7 @@ from netweft.model import Key, NodeView, Peer, Port
 from netweft.services.addresses import Prefix, address, link_local, mac, parsed, prefix, text, within
 from netweft.services.fields import BALANCED_ZONE, ENDED, NOBODY
 from netweft.services.l2.announce import Packet
-from netweft.services.lb.endings import Balanced, unbalanced
+from netweft.services.lb.endings import Balanced, Tree, unbalanced
 
 NONSENSE = (ValueError, TypeError, AttributeError)  # as an address
 FORGETTABLE = (PROTO_ICMP, PROTO_TCP, PROTO_UDP, PROTO_SCTP)
@@ -60,8 +60,8 @@ class Held(NamedTuple):
         return self.own | self.shared
 
 
-def ended(before: NodeView, after: NodeView, keys: Collection[Key]) -> frozenset[Ended]:
-    """keys: of what differs between the two."""
+def ended(before: NodeView, after: NodeView, keys: Collection[Key], tree: Tree | None = None) -> frozenset[Ended]:
+    """keys: of what differs between the two.  tree: as of `unbalanced`."""
     found: set[Ended] = set()
     for id in {id for kind, id in keys if kind in ("port", "peer")}:
         was = before.ports.get(id) or before.peers.get(id)
@@ -78,12 +78,12 @@ def ended(before: NodeView, after: NodeView, keys: Collection[Key]) -> frozenset
                 found.add(Ended(was.network_id, text(lost), frozenset(map(text, kept))))
         if now and id in before.ports and id not in after.ports:
             found.add(Ended(was.network_id))
-    return frozenset(found) | _parted(before, after, keys) | frozenset(_unbalanced(before, after, keys))
+    return frozenset(found) | _parted(before, after, keys) | frozenset(_unbalanced(before, after, keys, tree))
 
 
-def _unbalanced(before: NodeView, after: NodeView, keys: Collection[Key]) -> Iterator[Ended]:
+def _unbalanced(before: NodeView, after: NodeView, keys: Collection[Key], tree: Tree | None) -> Iterator[Ended]:
     """Of clients in all networks that are routed to the VIP, and outside."""
-    for vip_network, gone in unbalanced(before, after, keys):
+    for vip_network, gone in unbalanced(before, after, keys, tree):
         networks = _routed_with(vip_network, before, after)
         routers = {port.router_id for port in before.router_ports.values() if port.network_id in networks}
         outside = {port.network_id for port in before.gateway_ports.values() if port.router_id in routers}

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from netweft.dataplane.unixctl.zone_limits import Zone
-from netweft.services.fields import BALANCED_ZONE, PIECES_ZONE
+from netweft.services.fields import BALANCED_ZONE, LED_ZONE, PIECES_ZONE
 from netweft.services.metadata import ends
 
 LEAST: Final = 100
@@ -43,7 +43,7 @@ def zones_of(networks: Mapping[str, int], routers: Mapping[int, str]) -> dict[in
     """networks: their local VLANs.  routers: whose NAT is in which zone."""
     found: dict[int, Owner] = {ends.ZONE: NODE}
     for network_id, vlan in networks.items():
-        found[vlan] = found[vlan | BALANCED_ZONE] = ("network", network_id)
+        found[vlan] = found[vlan | BALANCED_ZONE] = found[vlan | LED_ZONE] = ("network", network_id)
     for zone, router_id in routers.items():
         found[zone] = found[zone | PIECES_ZONE] = ("router", router_id)
     return found

@@ -2,20 +2,23 @@
 
 `NETWEFT_WRITE_GOLDENS=1 pytest` writes the goldens."""
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
+from itertools import product
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 from tests import certificates
 from tests.unit.services.lb import trees
 from tests.unit.services.lb.trees import BALANCER, HTTP, STREAMS, TLS, listener, member, policy, pool, rule
 
+from netweft.model import L7Policy, L7Rule, Listener, LoadBalancer, Member, Pool
 from netweft.services.lb.proxy.config import Tree, render
 from netweft.services.lb.proxy.words import ciphers, place, quoted, token
 
@@ -35,7 +38,9 @@ def test_as_written(name: str, tree: Tree) -> None:
 def accepted(text: str, folder: Path) -> str:
     """What HAProxy says of it; empty: it takes it."""
     file = folder / "haproxy.cfg"
-    file.write_text(f"global\n    fd-hard-limit 2000\n    crt-base {folder}\n    ca-base {folder}\n{text}")
+    file.write_text(
+        f"global\n    fd-hard-limit 2000\n    default-path config\n    crt-base {folder}\n    ca-base {folder}\n{text}"
+    )
     done = subprocess.run(["haproxy", "-c", "-f", file], capture_output=True, text=True, check=False)
     return done.stderr if done.returncode else ""
 
@@ -73,6 +78,47 @@ def test_haproxy_takes_tls(tmp_path: Path) -> None:
     assert not accepted(found.text, tmp_path)
     (tmp_path / found.material[0].file).unlink()
     assert "unable to stat SSL certificate" in accepted(found.text, tmp_path)
+
+
+@needs_haproxy
+def test_haproxy_takes_as_many_certificates_as_a_listener_may_have(tmp_path: Path) -> None:
+    """It reads 64 words of a line."""
+    made = certificates.signed(certificates.authority(), "www.example.com")
+    refs = tuple(f"http://keys/v1/containers/{number}" for number in range(100))
+    ends_tls = listener("l1", protocol="TERMINATED_HTTPS", default_tls_container_ref=refs[0], sni_container_refs=refs)
+    found = render(replace(HTTP, listeners=(ends_tls,)))
+    assert len(found.material) == 100
+    for one in found.material:
+        (tmp_path / one.file).write_text(made.pem + made.key_pem)
+    ((file, text),) = found.lists
+    assert text.split() == [one.file for one in found.material]
+    (tmp_path / file).write_text(text)
+    assert not accepted(found.text, tmp_path)
+
+
+STRINGS = {
+    kind: [one.name for one in fields(kind) if one.type in (str, str | None)]
+    for kind in (LoadBalancer, Listener, Pool, Member, L7Policy, L7Rule)
+}
+
+
+@pytest.mark.parametrize(
+    "end", ["\n    bind :1", "\n\nbackend y", " } if TRUE", "' y", "'\\'' || 'y", '" y', " #", "$HOME", "\\"]
+)
+def test_no_string_of_any_object_is_more_than_one_word(end: str) -> None:
+    """Whichever it is: it is refused, or left out, or stands between quotes."""
+    for tree, where in product((HTTP, TLS), ("balancer", "listeners", "pools", "members", "policies", "rules")):
+        held = getattr(tree, where)
+        for at, one in enumerate(held if isinstance(held, tuple) else (held,)):
+            for attribute in STRINGS[type(one)]:
+                bad = replace(one, **{attribute: f"evil{end}"})
+                other = (*held[:at], bad, *held[at + 1 :]) if isinstance(held, tuple) else bad
+                with contextlib.suppress(ValueError, KeyError, TypeError):
+                    text = render(replace(tree, **{where: other})).text
+                    assert "evil" not in re.sub(QUOTED, "", text), f"{where}.{attribute}"
+
+
+QUOTED = re.compile(r"'[^'\n]*'(?:\\''[^'\n]*')*")
 
 
 def test_what_flows_serve_is_not_in_it() -> None:

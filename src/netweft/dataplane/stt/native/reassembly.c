@@ -12,7 +12,6 @@
 #define BUCKETS 1024
 #define SOURCES 256
 #define MOST_RANGES 48
-#define LEAST_COUNTED 2048 /* of each frame: many small ones would make lists too long to walk for each packet */
 #define SHARE 4 /* of all memory one source may have this part */
 
 struct range {
@@ -53,10 +52,7 @@ struct stt_reassembly *stt_reassembly_new(size_t most_bytes, uint32_t expire_ms,
     return all;
 }
 
-static size_t counted(uint16_t total) {
-    size_t size = sizeof(struct waiting) + total;
-    return size < LEAST_COUNTED ? LEAST_COUNTED : size;
-}
+static size_t bytes_of(const struct waiting *one) { return sizeof *one + one->total; }
 
 static void take_out(struct stt_reassembly *all, struct waiting *one) {
     struct waiting **at = &all->bucket[one->bucket];
@@ -65,8 +61,8 @@ static void take_out(struct stt_reassembly *all, struct waiting *one) {
     *at = one->next;
     *(one->older ? &one->older->younger : &all->oldest) = one->younger;
     *(one->younger ? &one->younger->older : &all->youngest) = one->older;
-    all->bytes -= counted(one->total);
-    all->by_source[one->source_bucket] -= counted(one->total);
+    all->bytes -= bytes_of(one);
+    all->by_source[one->source_bucket] -= bytes_of(one);
 }
 
 static void forget(struct stt_reassembly *all, struct waiting *one) {
@@ -92,6 +88,13 @@ void stt_release(struct stt_reassembly *all) {
 }
 
 size_t stt_reassembly_bytes(const struct stt_reassembly *all) { return all->bytes; }
+
+static uint32_t hash_of(const struct stt_address *address) {
+    uint32_t hash = 0x811c9dc5u;
+    for (int i = 0; i < 16; i++)
+        hash = (hash ^ address->bytes[i]) * 0x01000193u;
+    return hash ^ hash >> 15;
+}
 
 static struct waiting *find(struct stt_reassembly *all, const struct stt_segment *segment, uint16_t bucket) {
     struct waiting *one = all->bucket[bucket];
@@ -119,11 +122,11 @@ static void make_room(struct stt_reassembly *all, size_t needed, uint8_t source)
 
 static struct waiting *begin(struct stt_reassembly *all, const struct stt_segment *segment, uint16_t bucket,
                              uint8_t source, uint64_t now_ms) {
-    size_t needed = counted(segment->total);
+    size_t needed = sizeof(struct waiting) + segment->total;
     make_room(all, needed, source);
     if (all->by_source[source] + needed > all->most / SHARE || all->bytes + needed > all->most)
         return NULL;
-    struct waiting *one = malloc(sizeof *one + segment->total);
+    struct waiting *one = malloc(needed);
     if (!one)
         return NULL;
     memset(one, 0, sizeof *one);
@@ -183,7 +186,7 @@ enum stt_verdict stt_reassemble(struct stt_reassembly *all, const struct stt_seg
         *ecn = segment->ecn;
         return STT_WHOLE;
     }
-    uint32_t hash = stt_hash(&segment->source);
+    uint32_t hash = hash_of(&segment->source);
     uint16_t bucket = (uint16_t)((hash ^ segment->frame_id ^ segment->frame_id >> 10) % BUCKETS);
     uint8_t source = (uint8_t)(hash >> 8);
     struct waiting *one = find(all, segment, bucket);

@@ -4,8 +4,8 @@ and for floating IPs that come here from another node (`agent/l3/floating_handov
 Questions and answers of the nodes themselves have flows of their own, without the limits of what others ask.
 """
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
 
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, PROTO_ICMPV6
 from netweft.dataplane.openflow.flow import Controller
@@ -59,18 +59,30 @@ def of_floating_ip(here: LocalFloatingIp) -> Iterator[BridgeFlow]:
 def on_the_wire(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
     """Likewise of a router's interface, for physical hosts: each node there has its own MAC, and asks and answers by
     it."""
-    own, address = wire_mac(here.node, interface.port.id), interface.asked_for
-    if address is None:
-        return
-    inside: dict[str, Value] = {LOCAL_VLAN: interface.network.vlan, "eth_type": ETH_ARP}
-    reason = Reason.ROUTER_ANSWERS if interface.answers else Reason.ROUTER_TAKEOVER
+    if interface.asked_for is not None:
+        whose, own = OnWire(interface.port.id, interface.network.vlan, interface.answers), here.node
+        yield from by_nodes(whose, interface.asked_for, wire_mac(own, interface.port.id), interface.others_macs)
+
+
+class OnWire(NamedTuple):
+    """What answers physical hosts: a router's interface or a VIP.  port_id: its.  answers: on this node."""
+
+    port_id: str
+    vlan: int
+    answers: bool
+
+
+def by_nodes(of: OnWire, address: int, own: int, others: Iterable[int]) -> Iterator[BridgeFlow]:
+    """own, others: MACs of this node and of the others that may answer."""
+    inside: dict[str, Value] = {LOCAL_VLAN: of.vlan, "eth_type": ETH_ARP}
+    reason = Reason.ROUTER_ANSWERS if of.answers else Reason.ROUTER_TAKEOVER
     reply = tuple(arp_reply(own, address, *LOOPBACK, INT["switching"].goto))
-    done = reply if interface.answers else (Controller(AGENT),)
-    for other in interface.others_macs:
+    done = reply if of.answers else (Controller(AGENT),)
+    for other in others:
         asked: dict[str, Value] = {**inside, "arp_op": REQUEST, "arp_tpa": address, "arp_sha": other}
-        yield TO_ROUTER.flow(PROBED, cookie(reason, interface.port.id), asked, *done)
+        yield TO_ROUTER.flow(PROBED, cookie(reason, of.port_id), asked, *done)
         said: dict[str, Value] = {**inside, "arp_op": REPLY, "arp_spa": address, "arp_sha": other, "eth_dst": own}
-        yield TO_ROUTER.flow(PROBED, cookie(Reason.ROUTER_TAKEOVER, interface.port.id), said, Controller(AGENT))
+        yield TO_ROUTER.flow(PROBED, cookie(Reason.ROUTER_TAKEOVER, of.port_id), said, Controller(AGENT))
 
 
 def _probed(gateway: Gateway) -> Iterator[BridgeFlow]:

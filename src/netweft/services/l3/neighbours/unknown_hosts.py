@@ -17,7 +17,7 @@ A physical host uses the router as its gateway by the MAC of one node, which the
 answers there, and announces itself when it has become the one.  What comes to its MAC, it routes like any other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV4, ETH_IPV6, ND_ADVERT, ND_SOLICIT, PROTO_ICMPV6
@@ -76,7 +76,8 @@ def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
                 yield from by_its_wire_mac(here, interface)
                 yield from _undelivered(uplinks, here, interface)
             if is_wired and interface.answers:
-                yield from _asked_for(here, interface)
+                own = wire_mac(here.node, interface.port.id)
+                yield from asked_for(interface.port.id, interface.network, own, interface.addresses)
             if is_wired:
                 yield from takeover_flows.on_the_wire(here, interface)
 
@@ -148,24 +149,27 @@ def _undelivered(uplinks: Uplinks, here: LocalRouter, interface: Interface) -> I
         yield HAND_UP.flow(14, owner, {ROUTER: here.number, IN_PORT: near}, *up)
 
 
-def _asked_for(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
+def asked_for(
+    port_id: str, network: LocalNetwork, own: int, addresses: Iterable[Prefix], *, router: bool = True
+) -> Iterator[BridgeFlow]:
     """By physical hosts, of which this node alone answers; who asks for duplicates is answered, too.  By the cookie of
-    what flows answer an agent that is new finds that it is this node that does (`agent/l3/failover`)."""
-    own, inside = wire_mac(here.node, interface.port.id), {LOCAL_VLAN: interface.network.vlan}
-    owner, found = (cookie(why, interface.port.id) for why in (Reason.ROUTER_NEIGHBOUR, Reason.ROUTER_ANSWERS))
-    for address in interface.addresses:
+    what flows answer an agent that is new finds that it is this node that does (`agent/l3/failover`).
+    router: whether it is one's interface; else a VIP."""
+    inside: dict[str, Value] = {LOCAL_VLAN: network.vlan}
+    owner, found = (cookie(why, port_id) for why in (Reason.ROUTER_NEIGHBOUR, Reason.ROUTER_ANSWERS))
+    for address in addresses:
         if address.version == 4:
             arp: dict[str, Value] = {**inside, "eth_type": ETH_ARP, "arp_op": REQUEST, "arp_tpa": address.value}
             reply = arp_reply(own, address.value, *LOOPBACK, INT["switching"].goto)
-            yield TO_ROUTER.flow(ASKED, found, arp, *limited(interface.network, RouterLimit.ASKED_FOR), *reply)
+            yield TO_ROUTER.flow(ASKED, found, arp, *limited(network, RouterLimit.ASKED_FOR), *reply)
         else:
             asks: dict[str, Value] = {**inside, **DISCOVERY, "icmpv6_type": ND_SOLICIT, "nd_target": address.value}
-            if interface.network.discovery:
-                reply = advertisement(own, address.value, *LOOPBACK, INT["advertised"].resubmit)
-                meter_of = limited(interface.network, RouterLimit.ASKED_FOR)
+            if network.discovery:
+                reply = advertisement(own, address.value, *LOOPBACK, INT["advertised"].resubmit, router=router)
+                meter_of = limited(network, RouterLimit.ASKED_FOR)
                 yield TO_ROUTER.flow(ASKED - 1, found, asks, *meter_of, *reply)
                 asks[NOT_SAID] = 0
-            up = (*limited(interface.network, RouterLimit.SOLICITED), Controller(AGENT))
+            up = (*limited(network, RouterLimit.SOLICITED), Controller(AGENT))
             yield TO_ROUTER.flow(ASKED, owner, asks, *up)
 
 

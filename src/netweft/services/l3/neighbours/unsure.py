@@ -8,7 +8,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from netweft.model import GatewayPort, Object, Peer, Port, Proxy, RouterPort
+from netweft.model import GatewayPort, Object, Peer, Port, Proxy, RouterPort, VipPort
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services.addresses import Prefix, within
 from netweft.services.l3.gateways.watched_nodes import Watched, of_domain
@@ -61,7 +61,7 @@ class Domains:
 
     node: this one.  watched: the nodes that it watches for gateways, and for load balancers' HAProxy."""
 
-    of: Final = (RouterPort, GatewayPort, Proxy)
+    of: Final = (RouterPort, GatewayPort, Proxy, VipPort)
 
     def __init__(self, node: str) -> None:
         self._node = node
@@ -83,8 +83,9 @@ class Domains:
                 count(self._routers, port.network_id, port.router_id, step)
                 self._dirty |= {port.network_id, *self._networks.get(port.router_id, ())}
                 self._dirty_routers.add(port.router_id)
-                on_a_wire = port.order if step > 0 and self._node in port.order else ()
-                self.watched.want(port.id, frozenset(on_a_wire))
+                self._watch_on_wire(port, step)
+            elif isinstance(port, VipPort):
+                self._watch_on_wire(port, step)
             elif isinstance(port, GatewayPort):
                 for host in port.order:
                     count(self._gateways, port.router_id, host, step)
@@ -93,6 +94,10 @@ class Domains:
                 count(self._proxies, port.network_id, port.host_id, step)
                 self._dirty.add(port.network_id)
         yield from ()
+
+    def _watch_on_wire(self, port: RouterPort | VipPort, step: int) -> None:
+        on_a_wire = port.order if step > 0 and self._node in port.order else ()
+        self.watched.want(port.id, frozenset(on_a_wire))
 
     def has_hosts(self, network_id: str, hosts: Iterable[str]) -> None:
         """Other nodes with ports on it."""

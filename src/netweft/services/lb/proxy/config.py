@@ -62,12 +62,14 @@ class Tree(Struct, frozen=True):
 
 
 class Rendered(Struct, frozen=True):
-    """text: the configuration.  structure: the same without what can be changed while it runs."""
+    """text: the configuration.  structure: the same without what can be changed while it runs.  lists: files that it
+    names, and what they say."""
 
     text: str
     structure: str
     servers: tuple[ServerState, ...]
     material: tuple[Material, ...]
+    lists: tuple[tuple[str, str], ...] = ()
 
 
 def render(tree: Tree) -> Rendered:
@@ -79,6 +81,7 @@ def render(tree: Tree) -> Rendered:
         structure=_text(tree, served, states=False),
         servers=tuple(state for one in served for state in one.states()),
         material=tuple(needed),
+        lists=tuple(found for one in served if (found := tls.listed(one.listener))),
     )
 
 

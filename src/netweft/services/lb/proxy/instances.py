@@ -34,6 +34,7 @@ def proxy(read: Reader, id: str) -> Iterator[Instance]:
         structure=made.structure,
         servers=made.servers,
         material=made.material,
+        lists=made.lists,
     )
 
 

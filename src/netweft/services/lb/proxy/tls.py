@@ -3,6 +3,7 @@ the node that serves it has it in files of these names, nobody else."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from netweft.dataplane.haproxy.values import Material, MaterialKind
 from netweft.model.load_balancer import Listener, Pool
@@ -11,6 +12,7 @@ from netweft.services.lb.proxy.words import ciphers
 _VERSIONS = {"SSLv3": "sslv3", "TLSv1": "tlsv10", "TLSv1.1": "tlsv11", "TLSv1.2": "tlsv12", "TLSv1.3": "tlsv13"}
 _VERIFY = {"OPTIONAL": "optional", "MANDATORY": "required"}
 _ALPN = ("h2", "http/1.1", "http/1.0")
+_MOST_OF_A_LINE: Final = 8  # certificates: HAProxy reads 64 words of a line
 
 
 def material(ref: str, kind: MaterialKind) -> Material:
@@ -28,6 +30,15 @@ def of_listener(listener: Listener) -> Iterator[Material]:
         yield material(ref, "certificate")
     if listener.client_authentication in _VERIFY:
         yield from _trusted(listener.client_ca_tls_container_ref, listener.client_crl_container_ref)
+
+
+def listed(listener: Listener) -> tuple[str, str] | None:
+    """A file of HAProxy's and what it says: the certificates, where they are too many for a line."""
+    found = [one.file for one in of_listener(listener) if one.kind == "certificate"]
+    if len(found) <= _MOST_OF_A_LINE:
+        return None
+    text = "".join(f"{file}\n" for file in found)
+    return f"{hashlib.blake2s(text.encode(), digest_size=12).hexdigest()}-list.pem", text
 
 
 def of_pool(pool: Pool) -> Iterator[Material]:
@@ -50,7 +61,10 @@ def bind_options(listener: Listener) -> Iterator[str]:
     if not found:
         return
     yield "ssl"
-    yield from (f"crt {one.file}" for one in found if one.kind == "certificate")
+    if listing := listed(listener):
+        yield f"crt-list {listing[0]}"
+    else:
+        yield from (f"crt {one.file}" for one in found if one.kind == "certificate")
     if verify := _VERIFY.get(listener.client_authentication):
         if not listener.client_ca_tls_container_ref:
             raise ValueError(f"listener {listener.id} asks clients for certificates and has no authority")
