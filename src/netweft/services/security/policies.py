@@ -56,14 +56,12 @@ class Policies:
                     self._put(("policy number", other), number)
         was = before.placed if isinstance(before, FirewallPolicy) else _NO_PLACES
         now = after.placed if isinstance(after, FirewallPolicy) else _NO_PLACES
-        gone = [rule_id for rule_id in was if rule_id not in now]
+        gone, new = sorted(was.keys() - now.keys()), sorted(now.keys() - was.keys())
         for rule_id in gone:
             _count(self._named, rule_id, id, -1)
             self._put(("place", id, rule_id), None)
-        new = [rule_id for rule_id in now if rule_id not in was]
-        for rule_id, place in now.items():
-            if was.get(rule_id) != place:
-                self._put(("place", id, rule_id), place)
+        for rule_id, place in sorted(now.items() - was.items()):
+            self._put(("place", id, rule_id), place)
         for rule_id in new:
             _count(self._named, rule_id, id, 1)
             self._mark(("policy_rule", id, rule_id))
