@@ -19,6 +19,7 @@ from netweft.lab import guest_image, guest_kernel, guest_qemu
 from netweft.lab.commands import ip_batch, run
 from netweft.lab.qmp import Qmp
 
+BOOTED_WITHIN: Final = 600.0  # emulated, and at low priority: 180 s were not enough at load 33
 MODULES: Final = ("virtio_pci", "virtio_net", "virtio_rng", "bridge", "8021q")
 PROGRAMS: Final = ("/usr/sbin/sshd", "/usr/sbin/bridge")
 PORTS: Final = ("eth0", "eth1")
@@ -99,7 +100,7 @@ class SwitchVm:
             ]
         with subprocess.Popen(argv) as process:
             try:
-                until(lambda: self.ssh("true; echo up"), "the switch takes logins", 180)
+                until(lambda: self.ssh("true; echo up"), "the switch takes logins", BOOTED_WITHIN)
                 yield
             finally:
                 process.terminate()

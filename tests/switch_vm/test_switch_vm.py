@@ -15,12 +15,12 @@ from netweft.lab.commands import ip_batch, vsctl
 
 DOCUMENT = Path(__file__).parents[2] / "docs/switches.md"
 ROW = re.compile(r"(?m)^\| `netweft_linux_bridge` \|.*$")
-REBOOTED_WITHIN = 240.0
-GONE_WITHIN = 180.0  # emulated, a login alone takes seconds, and some tens beside others
+REBOOTED_WITHIN = 600.0
+GONE_WITHIN = 300.0  # emulated, a login alone takes seconds, and some tens beside others
 
 pytestmark = [
     pytest.mark.root,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(2400),
     pytest.mark.skipif("NETWEFT_SWITCH_VM" not in os.environ, reason="make test-switch-vm runs it"),
 ]
 
@@ -55,7 +55,7 @@ def test_a_linux_switch_forwards_what_it_is_told(lab: Lab, tmp_path: Path) -> No
         network = lab.network("10.63.0.0/24", **vlan(163))
         switch.ssh("bridge vlan add dev eth0 vid 77")  # somebody else's
         one, other = (lab.add_vm(node, network) for node in RACKS)
-        until(lambda: lab.ping(one, other.nic.address), "they talk", 120)
+        until(lambda: lab.ping(one, other.nic.address), "they talk", 300)
         began = time.monotonic()
         switch.reboot()
         until(lambda: not lab.ping(one, other.nic.address), "nothing passes")
