@@ -33,8 +33,12 @@ class Engine(Protocol):
 
 
 def commit() -> str:
-    """Of what is packed; with a plus where something was changed since."""
-    words = ("describe", "--always", "--exclude=*", "--abbrev=8", "--dirty=+")
+    """Of what is packed; with a plus where something was changed since, but for docs: a run writes some."""
+    changed = _git("status", "--porcelain", "--", ".", ":!docs")
+    return _git("describe", "--always", "--exclude=*", "--abbrev=8") + ("+" if changed else "")
+
+
+def _git(*words: str) -> str:
     return subprocess.run(("git", "-C", str(CHECKOUT), *words), stdout=subprocess.PIPE, text=True).stdout.strip()
 
 

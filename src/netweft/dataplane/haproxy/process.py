@@ -21,6 +21,7 @@ from netweft.dataplane.haproxy.runtime import NotThere
 from netweft.dataplane.haproxy.values import PROGRAM, WORKER
 
 CONFIG, PID, MASTER, LOG = "haproxy.cfg", "pid", "master.sock", "log"
+CHILDREN: Final = "/proc/{pid}/task/{pid}/children"
 USER: Final = "haproxy"
 FDS: Final = 40_000  # at most: of each connection two
 HARD_STOP_SECONDS: Final = 3600  # an old worker's last connections end then
@@ -155,10 +156,17 @@ def is_stopped(folder: Path) -> bool:
     if pid is None:
         return False
     with contextlib.suppress(OSError, ValueError):
-        workers = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        state = Path(f"/proc/{max(workers)}/stat").read_text().rpartition(")")[2].split()[0]
+        state = Path(f"/proc/{max(_workers(pid))}/stat").read_text().rpartition(")")[2].split()[0]
         return state in "Tt"
     return False
+
+
+def _workers(pid: int) -> list[int]:
+    """Where the kernel does not tell them (CONFIG_PROC_CHILDREN) their master, who is stopped with them as a rule."""
+    try:
+        return [int(one) for one in Path(CHILDREN.format(pid=pid)).read_text().split()]
+    except FileNotFoundError:
+        return [pid]
 
 
 def ended(pid: int) -> None:
