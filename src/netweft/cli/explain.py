@@ -11,7 +11,7 @@ import click
 from netweft.cli import here
 from netweft.cli.client import Client, NoServer
 from netweft.cli.errors import CommandError
-from netweft.cli.printing import print_answer
+from netweft.cli.printing import print_answer, printable
 
 PATH = "/v2.0/netweft/explain"
 TYPES = (
@@ -50,7 +50,7 @@ class NoAnswer(click.ClickException):
     exit_code = 2
 
     def show(self, file: Any = None) -> None:
-        click.echo(f"netweft: {' '.join(self.message.split())}", err=True)
+        click.echo(printable(f"netweft: {' '.join(self.message.split())}"), err=True)
 
 
 @click.command

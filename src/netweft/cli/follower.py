@@ -5,6 +5,7 @@ from urllib.parse import quote
 import click
 
 from netweft.cli.client import Client
+from netweft.cli.printing import printable
 
 PATH = "/netweft/v1/followers"
 
@@ -19,7 +20,8 @@ def list_followers() -> None:
     """All that this server's settings ask for, and how they are."""
     with Client.from_environment() as client:
         for each in client.call("GET", PATH)["followers"]:
-            click.echo(f"{each['name']}\t{each['status']}\t{each['problem']}".rstrip())
+            told = (printable(str(each[one])) for one in ("name", "status", "problem"))
+            click.echo("\t".join(told).rstrip())
 
 
 @follower.command
@@ -30,4 +32,4 @@ def plan(name: str, commands: bool) -> None:
     with Client.from_environment() as client:
         found = client.call("GET", f"{PATH}/{quote(name)}")["follower"]
     for line in found["commands" if commands else "plan"]:
-        click.echo(line)
+        click.echo(printable(line))

@@ -7,6 +7,7 @@ import click
 
 from netweft.cli.errors import CommandError
 from netweft.cli.options import from_options, settings_options
+from netweft.cli.printing import printable
 from netweft.settings import ServerSettings
 from netweft.starting import loading
 
@@ -47,13 +48,13 @@ def import_cloud(neutron_db: str | None, ovn_nb: str | None, dry_run: bool, verb
         for kind, id, why in cloud.left_out:
             seen[kind, "left out"] += 1
             if verbose or kind != "port":  # those are Neutron's own services'
-                click.echo(f"left out  {kind} {id}: {why}")
+                click.echo(printable(f"left out  {kind} {id}: {why}"))
         for outcome in taken_over(cloud, settings, dry_run=dry_run):
             seen[outcome.kind, outcome.state] += 1
             if verbose or outcome.state == "refused":
                 why = f": {outcome.why}" if outcome.why else ""
                 named = f" ({outcome.name})" if outcome.name else ""
-                click.echo(f"{outcome.state:<9} {outcome.kind} {outcome.id}{named}{why}")
+                click.echo(printable(f"{outcome.state:<9} {outcome.kind} {outcome.id}{named}{why}"))
     except (Unreadable, StateError) as error:
         raise CommandError(str(error)) from None
     click.echo(_table(seen))

@@ -45,7 +45,9 @@ def _called(arguments: list[str]) -> int:
 
 
 def _fail(message: str, status: int = 1) -> None:
-    print(f"netweft: {' '.join(message.split())}", file=sys.stderr)
+    from netweft.cli.printing import printable
+
+    print(printable(f"netweft: {' '.join(message.split())}"), file=sys.stderr)
     sys.exit(status)
 
 

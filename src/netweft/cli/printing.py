@@ -8,9 +8,9 @@ import click
 
 
 def print_answer(answer: Any, lines: Iterable[str], *, as_json: bool) -> None:
-    click.echo(json.dumps(answer, indent=2) if as_json else "\n".join(map(_printable, lines)))
+    click.echo(json.dumps(answer, indent=2) if as_json else "\n".join(map(printable, lines)))
 
 
-def _printable(line: str) -> str:
-    """Names are what users chose: nothing in them is for the terminal."""
+def printable(line: str) -> str:
+    """Names are what users chose, problems what devices say: nothing in them is for the terminal."""
     return "".join(each if each.isprintable() else "?" for each in line)

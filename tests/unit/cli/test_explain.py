@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from netweft.api.resources.explain import described
-from netweft.cli.explain import TYPES
+from netweft.cli.explain import TYPES, NoAnswer
 from netweft.cli.main import main
 
 FINDING = {
@@ -101,6 +101,25 @@ def test_a_name_says_nothing_to_the_terminal(
     out = capsys.readouterr().out
     assert out.splitlines()[0] == "port a?[2J??it works (p-1)"
     assert "\x1b" not in out
+
+
+def test_an_error_says_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    NoAnswer("several are called a\x1b[2J\n b").show()
+    assert capsys.readouterr().err == "netweft: several are called a?[2J b\n"
+
+
+def test_what_a_switch_says_is_nothing_to_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = {"name": "switch:tor1", "status": "failing", "problem": "% \x1b[2Jall is well"}
+    answer = httpx.MockTransport(lambda _: httpx.Response(200, json={"followers": [told]}))
+    real = httpx.Client
+    monkeypatch.setattr(httpx, "Client", lambda **_: real(transport=answer))
+    monkeypatch.setenv("OS_AUTH_URL", "http://a/v3")
+    monkeypatch.setenv("OS_TOKEN", "t")
+    with pytest.raises(SystemExit):
+        main(["follower", "list"])
+    assert capsys.readouterr().out == "switch:tor1\tfailing\t% ?[2Jall is well\n"
 
 
 def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
