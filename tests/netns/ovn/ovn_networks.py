@@ -9,6 +9,7 @@ from tests.netns.l3.test_routing import make_router
 from tests.netns.outside import external_network, next_hop
 
 from netweft.lab import host
+from netweft.lab.commands import run
 from netweft.lab.host import Host
 from netweft.lab.vm import Vm
 
@@ -39,3 +40,7 @@ def until_reached(lab: Lab, frm: Vm, to: str, *, wanted: bool = True) -> None:
     """Asked anew each second: what is told OVN is in place some time after the API's answer, and one ping ends with
     the first error that it hears."""
     until(lambda: lab.ping(frm, to, seconds=1) == wanted, f"{frm.name} reaches {to}: {wanted}", seconds=PATIENCE)
+
+
+def nbctl(lab: Lab, *words: str) -> str:
+    return run("ovn-nbctl", f"--db=unix:{lab.layout.folder}/ovn/nb.sock", "--timeout=20", *words)

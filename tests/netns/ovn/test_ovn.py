@@ -12,7 +12,7 @@ import pytest
 from tests.netns.harness import Lab, until
 from tests.netns.l3.test_routing import address
 from tests.netns.outside import OUTSIDE
-from tests.netns.ovn.ovn_networks import PATIENCE, networks, until_reached
+from tests.netns.ovn.ovn_networks import PATIENCE, nbctl, networks, until_reached
 
 from netweft.lab import build
 from netweft.lab.commands import in_namespace, run
@@ -53,10 +53,6 @@ def stage(lab: Lab) -> Iterator[Stage]:
             for node in ("hv1", "hv2")
         )
         yield Stage(nets.blue, one, two, lab.add_vm("hv2", nets.red, dhcp=True), nets.external, nets.router)
-
-
-def nbctl(lab: Lab, *words: str) -> str:
-    return run("ovn-nbctl", f"--db=unix:{lab.layout.folder}/ovn/nb.sock", "--timeout=20", *words)
 
 
 def test_hosts_are_agents_and_bind_ports(lab: Lab, stage: Stage) -> None:
