@@ -193,7 +193,8 @@ STT_DROPPED: Final = Metric(
     "netweft_agent_stt_dropped_total",
     "counter",
     "Frames and packets that STT's carrier has dropped, by why, since it was started: `no_network_out`, "
-    "`no_network_in` (the key is no network's here), `no_peer`, `unresolved` (no neighbour), `too_long`, "
+    "`no_network_in` (the key is no network's here), `strangers` (packets of who is no node with a network in common), "
+    "`no_peer`, `unresolved` (no neighbour), `too_long`, "
     "`send_failed`, `malformed`, `bad_checksum`, `overlaps`, `expired` (segments were lost), `no_memory`, "
     "`ce_dropped` (RFC 6040), `deliver_failed`",
     ("reason",),

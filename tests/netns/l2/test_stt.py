@@ -114,14 +114,17 @@ def resets(lab: Lab, node: str) -> int:
 
 
 def test_what_nobody_knows_is_dropped_and_never_answered(lab: Lab, pair: Pair) -> None:
-    """A key of no network here, garbage, a SYN: nothing is said, and nothing delivered."""
+    """A key of no network here, garbage, a SYN, and whatever comes from who is no node: nothing is said, and nothing
+    delivered."""
     before, dropped = resets(lab, "hv2"), counted(lab, "hv2", "no_network_in")
+    strangers = counted(lab, "hv2", "strangers")
     ends = {"src": lab.node("hv1").tunnel_ip, "dst": lab.node("hv2").tunnel_ip}
     frame = bytes.fromhex("fa163e000002fa163e0000010800") + bytes(60)
     forged = [
         packet(header(KEY + 1) + frame, **ends),  # type: ignore[arg-type]
         packet(b"garbage" * 9, **ends),  # type: ignore[arg-type]
         packet(header(KEY) + frame, flags=2, **ends),  # type: ignore[arg-type]
+        packet(header(KEY) + frame, src="192.0.2.77", dst=ends["dst"]),
     ]
     said = "import socket, sys\nraw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)\n" + "\n".join(
         f"raw.sendto(bytes.fromhex('{one.hex()}'), ('{ends['dst']}', 0))" for one in forged
@@ -129,6 +132,7 @@ def test_what_nobody_knows_is_dropped_and_never_answered(lab: Lab, pair: Pair) -
     run(*in_namespace(lab.node("hv1").namespace, "python3", "-c", said))
     until(lambda: counted(lab, "hv2", "no_network_in") > dropped, "the unknown key is counted")
     until(lambda: counted(lab, "hv2", "malformed") > 0, "garbage is counted")
+    until(lambda: counted(lab, "hv2", "strangers") > strangers, "the stranger is counted")
     reach(lab, pair)
     assert resets(lab, "hv2") == before
 

@@ -9,7 +9,7 @@ PORT: Final = 7471
 DROPS: Final = (
     *("no_network_out", "no_peer", "unresolved", "too_long", "send_failed"),
     *("no_network_in", "malformed", "bad_checksum", "overlaps", "expired", "no_memory", "ce_dropped"),
-    "deliver_failed",
+    *("deliver_failed", "strangers"),
 )
 
 

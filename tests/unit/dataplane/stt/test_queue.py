@@ -4,6 +4,7 @@ import ctypes
 import os
 import socket
 import struct
+import tempfile
 import time
 
 import pytest
@@ -12,6 +13,7 @@ from tests.unit.dataplane.stt.carried import IS_BUILT
 from netweft.dataplane.stt import native
 
 pytestmark = pytest.mark.skipif(not IS_BUILT, reason="STT's library is not built")
+MOST_WAIT_NS = 30_000_000
 HEAD = "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n"
 SAID = (
     "0000000000000000 3      3    0003   7     1 4608   0      3851\n"
@@ -26,7 +28,8 @@ class Queue(ctypes.Structure):
         ("file", ctypes.c_int),
         ("interface", ctypes.c_int32),
         ("limit", ctypes.c_int),
-        ("looks", ctypes.c_int),
+        ("pace_ns", ctypes.c_uint32),
+        ("waited_ns", ctypes.c_uint64),
         ("left", ctypes.c_int64),
     )
 
@@ -61,7 +64,7 @@ def test_what_does_not_get_smaller_is_not_waited_for_for_ever() -> None:
     try:
         assert not take(ctypes.byref(queue), ctypes.c_uint32(60_000), ctypes.c_uint32(42))
         wait(queue, 60_000, 42)
-        assert (queue.looks, queue.left) == (0, 200_000 - 60_000 - 42 * 1536)
+        assert (queue.waited_ns, queue.left) == (0, 200_000 - 60_000 - 42 * 1536)
         assert not take(ctypes.byref(queue), ctypes.c_uint32(60_000), ctypes.c_uint32(42))
         assert take(ctypes.byref(queue), ctypes.c_uint32(1_000), ctypes.c_uint32(1))
     finally:
@@ -69,9 +72,21 @@ def test_what_does_not_get_smaller_is_not_waited_for_for_ever() -> None:
     queue.file = os.open("/dev/null", os.O_RDONLY)  # nothing can be read: all has room
     try:
         wait(queue, 2**31, 2**16)
-        assert queue.looks == 0
+        assert queue.waited_ns == 0
     finally:
         os.close(queue.file)
+
+
+def test_the_pace_is_learnt_and_stays_within_bounds() -> None:
+    """Nothing is taken: each look is later than the one before, and an hour is not waited."""
+    with tempfile.TemporaryFile() as file:
+        file.write((HEAD + SAID).encode())
+        file.flush()
+        queue = Queue(file.fileno(), 7, 200_000, 8_000)
+        wait(queue, 60_000, 42)
+    assert 8_000 < queue.pace_ns <= 2_000_000
+    assert queue.waited_ns >= MOST_WAIT_NS
+    assert queue.left == 200_000 - 212_736 - 60_000 - 42 * 1536
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -86,16 +101,16 @@ def test_a_full_socket_is_waited_for_and_then_it_goes_on() -> None:
         queue = Queue(os.open("/proc/thread-self/net/packet", os.O_RDONLY), socket.if_nametoindex("lo"), limit)
         try:
             wait(queue, 60_000, 42)
-            assert queue.looks == 300
-            before = queue.looks
+            assert queue.waited_ns >= MOST_WAIT_NS
+            before = queue.waited_ns
             wait(queue, 60_000, 42)  # of the same batch
-            assert queue.looks == before
+            assert queue.waited_ns == before
             receiver.setblocking(False)
             with pytest.raises(BlockingIOError):
                 while True:
                     receiver.recv(2000)
-            queue.looks = 0
+            queue.waited_ns = 0
             wait(queue, 60_000, 42)
-            assert queue.looks == 0
+            assert queue.waited_ns == 0
         finally:
             os.close(queue.file)

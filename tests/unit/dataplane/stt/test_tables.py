@@ -24,3 +24,24 @@ def test_each_of_all_networks_is_found_by_its_key_and_no_other(spread: int) -> N
     tables.put([SttNetwork(7, 5)], [])
     assert [library.stt_vlan_of(tables.pointer, key) for key in (5, 7 * spread)] == [7, 0]
     library.stt_tables_free(tables.pointer)
+
+
+@pytest.mark.skipif(not IS_BUILT, reason="STT's library is not built")
+@pytest.mark.parametrize("count", [0, 1, 2, 500])
+@pytest.mark.parametrize("prefix", ["10.0.{}.{}", "fd00::{}:{}"])
+def test_who_is_no_peer_is_told_from_all_that_are(count: int, prefix: str) -> None:
+    library = native.library()
+    library.stt_is_peer.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
+    tables = native.Tables(library)
+
+    def known(address: str) -> bool:
+        return bool(library.stt_is_peer(tables.pointer, ctypes.byref(native.address(address))))
+
+    peers = [prefix.format(at // 250, 1 + at % 250) for at in range(count)]
+    assert not any(known(one) for one in peers), "before there are any"
+    tables.put([], (native.Peer(address=native.address(one)) for one in peers))
+    assert all(known(one) for one in peers)
+    assert not any(known(one) for one in (prefix.format(9, 9), "0.0.0.0", "::"))
+    tables.put([], [])
+    assert not any(known(one) for one in peers)
+    library.stt_tables_free(tables.pointer)

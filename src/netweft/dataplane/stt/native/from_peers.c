@@ -60,7 +60,7 @@ static void send_from(struct receiver *receiver, int at, int to) {
 /* As much at once as has room. */
 static void flush(struct receiver *receiver) {
     int at = 0;
-    receiver->queue.looks = 0;
+    receiver->queue.waited_ns = 0;
     for (int i = 0; i < receiver->messages; i++) {
         const struct message *message = &receiver->message[i];
         uint32_t length = (uint32_t)message->part[2].iov_len, each = message->offload.gso_size;
@@ -125,6 +125,10 @@ static enum stt_verdict take(struct receiver *receiver, const uint8_t *packet, s
         return verdict;
     if (memcmp(&segment.destination, &receiver->link->own, sizeof segment.destination))
         return STT_NOT_OURS;
+    if (!stt_is_peer(receiver->link->tables, &segment.source)) { /* before anything of it takes memory */
+        counters->strangers++;
+        return STT_NOT_OURS;
+    }
     counters->received_segments++;
     verdict = stt_reassemble(receiver->reassembly, &segment, now_ms(), &data, &ecn);
     if (verdict != STT_WHOLE)

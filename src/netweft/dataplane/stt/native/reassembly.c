@@ -89,13 +89,6 @@ void stt_release(struct stt_reassembly *all) {
 
 size_t stt_reassembly_bytes(const struct stt_reassembly *all) { return all->bytes; }
 
-static uint32_t hash_of(const struct stt_address *address) {
-    uint32_t hash = 0x811c9dc5u;
-    for (int i = 0; i < 16; i++)
-        hash = (hash ^ address->bytes[i]) * 0x01000193u;
-    return hash ^ hash >> 15;
-}
-
 static struct waiting *find(struct stt_reassembly *all, const struct stt_segment *segment, uint16_t bucket) {
     struct waiting *one = all->bucket[bucket];
     while (one && (one->frame_id != segment->frame_id || memcmp(&one->source, &segment->source, 16) ||
@@ -186,7 +179,7 @@ enum stt_verdict stt_reassemble(struct stt_reassembly *all, const struct stt_seg
         *ecn = segment->ecn;
         return STT_WHOLE;
     }
-    uint32_t hash = hash_of(&segment->source);
+    uint32_t hash = stt_hash(&segment->source);
     uint16_t bucket = (uint16_t)((hash ^ segment->frame_id ^ segment->frame_id >> 10) % BUCKETS);
     uint8_t source = (uint8_t)(hash >> 8);
     struct waiting *one = find(all, segment, bucket);

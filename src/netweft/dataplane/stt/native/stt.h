@@ -72,7 +72,7 @@ enum stt_verdict {
 struct stt_counters {
     uint64_t sent_frames, sent_bytes, merged_segments, merged_acks, received_frames, received_bytes, received_segments;
     uint64_t no_network_out, no_peer, unresolved, too_long, send_failed;
-    uint64_t no_network_in, malformed, bad_checksum, overlaps, expired, no_memory, ce_dropped, deliver_failed;
+    uint64_t no_network_in, malformed, bad_checksum, overlaps, expired, no_memory, ce_dropped, deliver_failed, strangers;
 };
 
 /* wire.c */
@@ -81,6 +81,7 @@ uint16_t stt_fold(uint32_t sum);
 uint32_t stt_pseudo_sum(const struct stt_address *source, const struct stt_address *destination, uint32_t length,
                         uint8_t protocol);
 int stt_is_ipv4(const struct stt_address *address);
+uint32_t stt_hash(const struct stt_address *address);
 enum stt_verdict stt_parse(const uint8_t *packet, size_t length, int checked, struct stt_segment *segment);
 enum stt_verdict stt_parse_frame(const uint8_t *data, size_t length, uint8_t ecn, struct stt_frame *frame);
 size_t stt_write_outer(uint8_t *out, const struct stt_address *source, const struct stt_address *destination,
@@ -124,11 +125,14 @@ struct stt_tables {
     int32_t first[STT_VLANS];
     struct stt_peer *peers;
     int32_t peer_count;
+    struct stt_address *known; /* of peers, by hash; an empty place is all zeros */
+    uint32_t known_mask;
 };
 struct stt_tables *stt_tables_new(void);
 void stt_tables_free(struct stt_tables *tables);
 int stt_tables_put(struct stt_tables *tables, const uint64_t *key_of, const struct stt_peer *peers, int32_t count);
 uint16_t stt_vlan_of(const struct stt_tables *tables, uint64_t key);
+int stt_is_peer(const struct stt_tables *tables, const struct stt_address *address);
 
 /* merge.c */
 #define STT_MOST_PARTS 64
@@ -159,10 +163,13 @@ int stt_same_flow(const struct stt_sent *sent, const uint8_t *frame, const struc
 void stt_finish(struct stt_sent *sent);
 
 /* queue.c */
-struct stt_queue { /* left: bytes that have room, as of the last look.  looks: of this batch, that found none */
+struct stt_queue { /* left: bytes that have room, as of the last look.  waited_ns: of this batch.  pace_ns: in which
+                      Open vSwitch takes a kilobyte, as it did lately */
     int file;
     int32_t interface;
-    int limit, looks;
+    int limit;
+    uint32_t pace_ns;
+    uint64_t waited_ns;
     int64_t left;
 };
 void stt_queue_open(struct stt_queue *queue, int inner, int32_t interface);

@@ -25,6 +25,7 @@ void stt_tables_free(struct stt_tables *tables) {
         return;
     pthread_rwlock_destroy(&tables->lock);
     free(tables->peers);
+    free(tables->known);
     free(tables);
 }
 
@@ -40,10 +41,34 @@ uint16_t stt_vlan_of(const struct stt_tables *tables, uint64_t key) {
     return 0;
 }
 
+static const struct stt_address nobody;
+
+/* Where it is, or would be. */
+static struct stt_address *place_in(struct stt_address *known, uint32_t mask, const struct stt_address *address) {
+    uint32_t at = stt_hash(address) & mask;
+    while (memcmp(&known[at], &nobody, sizeof nobody) && memcmp(&known[at], address, sizeof nobody))
+        at = (at + 1) & mask;
+    return &known[at];
+}
+
+int stt_is_peer(const struct stt_tables *tables, const struct stt_address *address) {
+    return tables->known && memcmp(address, &nobody, sizeof nobody) &&
+           !memcmp(place_in(tables->known, tables->known_mask, address), address, sizeof nobody);
+}
+
 int stt_tables_put(struct stt_tables *tables, const uint64_t *key_of, const struct stt_peer *peers, int32_t count) {
     struct stt_peer *copy = calloc((size_t)count + 1, sizeof *copy);
-    if (!copy)
+    uint32_t places = 2; /* twice as many as there are, so that one is empty */
+    while (places < 2 * (uint32_t)count)
+        places *= 2;
+    struct stt_address *known = calloc(places, sizeof *known);
+    if (!copy || !known) {
+        free(copy);
+        free(known);
         return -ENOMEM;
+    }
+    for (int32_t i = 0; i < count; i++)
+        *place_in(known, places - 1, &peers[i].address) = peers[i].address;
     if (count)
         memcpy(copy, peers, (size_t)count * sizeof *copy);
     pthread_rwlock_wrlock(&tables->lock);
@@ -64,9 +89,13 @@ int stt_tables_put(struct stt_tables *tables, const uint64_t *key_of, const stru
         tables->first[copy[i].slot % STT_VLANS] = i;
     }
     struct stt_peer *before = tables->peers;
+    struct stt_address *known_before = tables->known;
     tables->peers = copy;
+    tables->known = known;
+    tables->known_mask = places - 1;
     tables->peer_count = count;
     pthread_rwlock_unlock(&tables->lock);
     free(before);
+    free(known_before);
     return 0;
 }

@@ -57,6 +57,13 @@ uint32_t stt_pseudo_sum(const struct stt_address *source, const struct stt_addre
     return stt_sum(destination->bytes + skip, 16 - skip, sum);
 }
 
+uint32_t stt_hash(const struct stt_address *address) {
+    uint32_t hash = 0x811c9dc5u;
+    for (int i = 0; i < 16; i++)
+        hash = (hash ^ address->bytes[i]) * 0x01000193u;
+    return hash ^ hash >> 15;
+}
+
 static void set_ipv4(struct stt_address *address, const uint8_t *at) {
     memcpy(address->bytes, mapped, 12);
     memcpy(address->bytes + 12, at, 4);
