@@ -20,7 +20,8 @@
 #define ROOM 16384      /* for some 200 sockets: a node with more is not looked at, that would take too long */
 #define OVERHEAD 1536   /* of each packet, beside its bytes */
 #define LEAST_NS 100000    /* between looks while there is no room */
-#define MOST_NS 2000000
+#define MOST_NS 1000000
+#define MOST_PACE_NS 64000
 #define MOST_WAIT_NS 30000000 /* in a batch: what waits longer is sent all the same, others behind it wait no more */
 #define FIRST_PACE_NS 8000
 
@@ -102,7 +103,7 @@ static void wait_for(struct stt_queue *queue, int64_t missing) {
     ns = now_ns() - since;
     uint64_t pace = queue->left > before ? (ns << 10) / (uint64_t)(queue->left - before) : 2 * (uint64_t)queue->pace_ns;
     pace = (3 * (uint64_t)queue->pace_ns + pace) / 4;
-    queue->pace_ns = (uint32_t)(pace < MOST_NS ? pace : MOST_NS);
+    queue->pace_ns = (uint32_t)(pace < MOST_PACE_NS ? pace : MOST_PACE_NS);
     queue->waited_ns += ns;
 }
 
