@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from tests.netns import frames
 from tests.netns.harness import Lab, until
 from tests.netns.l3.test_routing import address
 from tests.netns.outside import OUTSIDE
@@ -100,6 +101,27 @@ def test_a_network_that_joins_a_router_in_use_is_reached(lab: Lab, stage: Stage)
         lab.remove_vm(far)
         cloud.act("routers", stage.router, "remove_router_interface", subnet)
         cloud.delete("networks", late)
+
+
+def test_an_address_that_vms_share_is_reached_through_a_router(lab: Lab, stage: Stage) -> None:
+    """As VRRP has it: a port that is plugged in nowhere, whose address one of two VMs has."""
+    shared, at, mac = "10.60.0.200", lab.layout.vm_namespace(stage.one.name), stage.one.nic.mac
+    with lab.cloud() as cloud:
+        vip = cloud.create("ports", network_id=stage.blue, fixed_ips=[{"ip_address": shared}])["id"]
+        for machine in (stage.one, stage.two):
+            cloud.update("ports", machine.port_id, {"allowed_address_pairs": [{"ip_address": shared}]})
+        run("ip", "-n", at, "address", "add", f"{shared}/32", "dev", "eth0")
+
+        def reached() -> bool:
+            """The owner says itself that it has the address, as keepalived does."""
+            lab.send_frames(stage.one, frames.arp((mac, frames.BROADCAST), 1, (mac, shared), (frames.NOBODY, shared)))
+            return lab.ping(stage.red, shared, seconds=1)
+
+        until(reached, "whoever has it answers", seconds=PATIENCE)
+        run("ip", "-n", at, "address", "del", f"{shared}/32", "dev", "eth0")
+        for machine in (stage.one, stage.two):
+            cloud.update("ports", machine.port_id, {"allowed_address_pairs": []})
+        cloud.delete("ports", vip)
 
 
 def test_ports_of_a_floating_ip_are_forwarded(lab: Lab, stage: Stage) -> None:

@@ -95,6 +95,19 @@ def test_pairs_may_be_used_and_those_with_a_mac_of_their_own_be_reached() -> Non
     assert found["addresses"] == ["fa:16:3e:00:00:05 10.0.0.5", "unknown"]
 
 
+VIP: Row = {"fixed_ips": [{"subnet_id": SUBNET, "ip_address": "10.0.0.50"}], "binding:host_id": "", "device_owner": ""}
+
+
+def test_an_address_that_ports_share_is_a_virtual_port_of_theirs() -> None:
+    """Else routers lead to the MAC of a port that is plugged in nowhere."""
+    pair: dict[str, Any] = {"allowed_address_pairs": [{"ip_address": "10.0.0.50"}]}
+    ports = [port(**pair), port("port-2", **pair), port("port-3", network_id="other", **pair), port("vip", **VIP)]
+    found = switched(networks=[network(), network(id="other")], ports=ports)["Logical_Switch_Port vip"]
+    assert found["type"] == "virtual"
+    assert found["options"] == {"virtual-ip": "10.0.0.50", "virtual-parents": "port-1,port-2"}
+    assert "type" not in switched(ports=[port(), port("vip", **VIP)])["Logical_Switch_Port vip"]
+
+
 def test_without_port_security_nothing_is_kept_from_it() -> None:
     found = switched(ports=[port(port_security_enabled=False)])["Logical_Switch_Port port-1"]
     assert "port_security" not in found
@@ -238,6 +251,17 @@ def test_a_floating_ip_is_on_the_vms_own_chassis_if_it_may(distributed: bool) ->
     assert (found.get("external_mac"), found.get("logical_port")) == (
         ("fa:16:3e:00:00:50", PORT) if distributed else (None, None)
     )
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_floating_ip_of_what_is_nowhere_is_on_the_gateway(shared: bool) -> None:
+    """Unless ports share its address: one of them has it."""
+    one = {"id": "f1", "router_id": "router-1", "fixed_ip_address": "10.0.0.50", "floating_ip_address": "203.0.113.50",
+           "port_id": "vip", "distributed": True}  # fmt: skip
+    owner = port("owner", allowed_address_pairs=[{"ip_address": "10.0.0.50"}] if shared else [])
+    its_port = port("fip-port", device_owner="network:floatingip", device_id="f1", mac_address="fa:16:3e:00:00:50")
+    found = routed(floatingips=[one], more_ports=[its_port, port("vip", **VIP), owner])["NAT floatingip-f1"]
+    assert found.get("logical_port") == ("vip" if shared else None)
 
 
 @pytest.mark.parametrize("distributed", [True, False])

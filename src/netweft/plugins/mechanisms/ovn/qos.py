@@ -41,8 +41,8 @@ def desired(rows: Rows) -> Iterator[tuple[str, Wanted]]:
 def _of_floating_ip(rows: Rows, floating: Row, gateway: Row) -> Iterator[tuple[str, Wanted]]:
     network = rows.networks.get(floating.get("floating_network_id") or "", {})
     policy = rows.policies.get(floating.get("qos_policy_id") or network.get("qos_policy_id") or "")
-    own = floating.get("distributed") is not False and floating.get("port_id") in rows.ports
-    at = _Outside(gateway, str(floating["port_id"]) if own else _gateways_place(gateway), FLOATING_PRIORITY)
+    where = str(floating["port_id"]) if rows.translates(floating) else _gateways_place(gateway)
+    at = _Outside(gateway, where, FLOATING_PRIORITY)
     yield from at.limits(f"floatingip-{floating['id']}", floating["floating_ip_address"], policy)
 
 

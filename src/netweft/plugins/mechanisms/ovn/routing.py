@@ -132,7 +132,7 @@ def _floating_ips(rows: Rows) -> Iterator[tuple[str, Wanted]]:
             "logical_ip": one["fixed_ip_address"],
         }
         its_port = by_device.get(one["id"])
-        if one.get("distributed") is not False and its_port is not None and one["port_id"] in rows.ports:
+        if its_port is not None and rows.translates(one):
             columns |= {"external_mac": its_port["mac_address"], "logical_port": one["port_id"]}
         ports = frozenset({str(one["port_id"])})
         yield key("NAT", f"floatingip-{one['id']}"), Wanted(row(columns, router_key(router["id"])), ports)

@@ -62,6 +62,10 @@ class Rows:
         agents = view.rows("agents").values()
         self.chassis = {agent["host"] for agent in agents if agent.get("agent_type") == AGENT}
         self.ports = {id: port for id, port in self.all_ports.items() if self._is_here(port)}
+        self._owners: dict[tuple[str, str], set[str]] = defaultdict(set)  # of an address in a pair of theirs
+        for id, port in self.ports.items():
+            for pair in port.get("allowed_address_pairs") or () if port.get(HOST) else ():
+                self._owners[port["network_id"], pair["ip_address"]].add(id)
         self.networks_here = {port["network_id"] for port in self.ports.values() if port.get(HOST)}
         self.subnets_of: dict[str, list[Row]] = defaultdict(list)
         for subnet in self.subnets.values():
@@ -78,6 +82,20 @@ class Rows:
                 self.routed |= {(one["subnet_id"], one["ip_address"]) for one in port.get("fixed_ips") or ()}
             if port["device_owner"] == ASKING_OWNER and port["device_id"]:  # without one it is anybody's
                 self.sources |= {one["subnet_id"]: one["ip_address"] for one in port["fixed_ips"]}
+
+    def shared(self, port: Row) -> tuple[str, list[str]]:
+        """The address of a port that is plugged in nowhere, and the ports that may have it, as VRRP's routers do; one
+        has it at a time, and OVN finds out which.  Empty: there is none."""
+        for address in () if port.get(HOST) else addresses(port):
+            if owners := self._owners.get((port["network_id"], address)):
+                return address, sorted(owners)
+        return "", []
+
+    def translates(self, floating: Row) -> bool:
+        """Whether a floating IP is on the chassis of the port that it leads to, which has one, or gets one."""
+        port = self.ports.get(floating.get("port_id") or "")
+        is_there = port is not None and bool(port.get(HOST) or self.shared(port)[0])
+        return is_there and floating.get("distributed") is not False
 
     def _balancers(self, view: View) -> None:
         self.balancers = view.rows("loadbalancers")

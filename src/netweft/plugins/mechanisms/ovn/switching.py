@@ -73,6 +73,9 @@ def _port(rows: Rows, port: Row, parents: Mapping[str, tuple[Row, Row]]) -> tupl
             " ".join([mac, *ips, *own]),
             *(" ".join([other, *(ip for of, ip in pairs if of == other)]) for other in others),
         ]
+    virtual, owners = rows.shared(port)
+    if virtual:
+        columns |= {"type": "virtual", "options": {"virtual-ip": virtual, "virtual-parents": ",".join(owners)}}
     if port["id"] in parents:
         trunk, sub = parents[port["id"]]
         columns |= {"parent_name": trunk["port_id"], "tag": sub["segmentation_id"]}
