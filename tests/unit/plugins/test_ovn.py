@@ -56,9 +56,13 @@ CHASSIS: Row = {"id": "agent-1", "host": "hv1", "agent_type": AGENT}
 OTHERS: Row = {"id": "agent-2", "host": "hv2", "agent_type": "Open vSwitch agent"}
 
 
-def rows(**kinds: Any) -> Rows:
+def sight(**kinds: Any) -> Sight:
     usual = {"networks": [network()], "subnets": [subnet()], "ports": [port()], "agents": [CHASSIS, OTHERS]}
-    return Rows(Sight(**{"security_groups": [{"id": GROUP, "stateful": True}], **usual, **kinds}))
+    return Sight(**{"security_groups": [{"id": GROUP, "stateful": True}], **usual, **kinds})
+
+
+def rows(**kinds: Any) -> Rows:
+    return Rows(sight(**kinds))
 
 
 def switched(**kinds: Any) -> dict[str, Any]:

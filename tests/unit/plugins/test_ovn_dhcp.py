@@ -3,10 +3,14 @@
 from typing import Any
 
 import pytest
-from tests.unit.plugins.test_ovn import NET, PORT, SUBNET, network, port, rows, subnet, switched
+from tests.unit.plugins.test_ovn import NET, PORT, SUBNET, network, port, rows, sight, subnet, switched
 
-from netweft.plugins.mechanisms import Row
+from netweft.model import NodeFacts, PortStatus
+from netweft.model.status import PortState
+from netweft.plugins.mechanisms import Row, Seen
 from netweft.plugins.mechanisms.ovn import dhcp, dhcp_extras, names, switching
+from netweft.plugins.mechanisms.ovn.mechanism import OvnMechanism
+from netweft.plugins.mechanisms.ovn.southbound import Chassis
 
 
 def test_dhcp_says_what_the_subnet_says() -> None:
@@ -43,6 +47,7 @@ def test_a_ports_own_options_replace_the_subnets() -> None:
         {"opt_name": "option:lease-time", "opt_value": "6", "ip_version": 4},
         {"opt_name": "26", "opt_value": "", "ip_version": 4},
         {"opt_name": "server-ip-address", "opt_value": "10.0.0.9", "ip_version": 4},
+        {"opt_name": "smtp-server", "opt_value": "10.0.0.9", "ip_version": 4},
         {"opt_name": "bootfile-name", "opt_value": 'x"); drop; ("', "ip_version": 4},
         {"opt_name": "router", "opt_value": "10.0.0.1); drop", "ip_version": 4},
         {"opt_name": "classless-static-route", "opt_value": "10.8.0.0/16,10.0.0.8", "ip_version": 4},
@@ -56,10 +61,10 @@ def test_a_ports_own_options_replace_the_subnets() -> None:
     assert options["bootfile_name"] == r'"x\"); drop; (\""'
     assert options["classless_static_route"] == "{10.8.0.0/16,10.0.0.8}"
     assert switched(ports=[own])["Logical_Switch_Port port-1"]["dhcpv4_options"] == ["DHCP_Options port-1-subnet-1"]
-    refused = told["DHCP_Options port-1 unsaid"]
-    assert "'server-ip-address'" in refused.refused
-    assert "'10.0.0.1); drop'" in refused.refused
-    assert refused.ports == {PORT}
+    assert options["next_server"] == "10.0.0.9"
+    (why,) = dhcp.unsaid(rows(ports=[own, port("port-2")])).values()
+    assert "'smtp-server'" in why
+    assert "'10.0.0.1); drop'" in why
 
 
 def test_what_ovn_needs_is_said_even_if_a_port_wants_it_left_out() -> None:
@@ -96,3 +101,13 @@ def test_ports_are_found_by_their_names_in_their_own_network() -> None:
 def test_a_networks_switch_has_its_names() -> None:
     found = dict(switching.desired(rows(), {}, {NET: names.key_of(NET)}))
     assert found["Logical_Switch neutron-net-1"].value["dns_records"] == ["DNS net-1"]
+
+
+def test_what_is_left_out_is_said_of_the_port_that_is_well() -> None:
+    mechanism = OvnMechanism("unix:/nobody", "unix:/nobody")
+    own = port(extra_dhcp_opts=[{"opt_name": "smtp-server", "opt_value": "10.0.0.9", "ip_version": 4}])
+    mechanism.desired(sight(ports=[own]))
+    assert mechanism.changed.is_set()
+    up = [PortStatus(id, PortState.UP) for id in (PORT, "port-2")]
+    told = mechanism._told(Chassis("ch", Seen(NodeFacts(), tuple(up))))
+    assert [(one.state, "smtp-server" in one.detail) for one in told] == [(PortState.UP, True), (PortState.UP, False)]

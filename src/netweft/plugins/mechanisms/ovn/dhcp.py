@@ -49,8 +49,12 @@ def _of_port(rows: Rows, port: Row, options: Mapping[str, Mapping[str, str]]) ->
             said = {name: value for name, value in {**options[subnet["id"]], **own}.items() if value}
             said |= {name: options[subnet["id"]][name] for name in NEEDED & options[subnet["id"]].keys() - said.keys()}
             yield key(_TABLE, _own(port, subnet)), Wanted(row({"cidr": subnet["cidr"], "options": said}), told)
-    if why := dhcp_extras.unsaid(port):
-        yield key(_TABLE, f"{port['id']} unsaid"), Wanted(None, told, why)
+
+
+def unsaid(rows: Rows) -> dict[str, str]:
+    """Port -> which options of its own it is not told, and why."""
+    ports = (port for port in rows.ports.values() if port.get("extra_dhcp_opts"))
+    return {port["id"]: why for port in ports if (why := dhcp_extras.unsaid(port))}
 
 
 def _own(port: Row, subnet: Row) -> str:

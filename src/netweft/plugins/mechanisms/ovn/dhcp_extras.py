@@ -102,10 +102,11 @@ _V6: Final[Mapping[int, tuple[str, str, Writer]]] = {
     23: ("dns-server", "dns_server", _addresses6),
     24: ("domain-search", "domain_search", quoted),
 }
-_BY_NAME: Final = {
+_BY_NAME: Final[dict[int, dict[str, tuple[str, Writer]]]] = {
     version: {name: (ours, write) for code, (known, ours, write) in table.items() for name in (known, str(code))}
     for version, table in ((4, _V4), (6, _V6))
 }
+_BY_NAME[4]["server-ip-address"] = ("next_server", _addresses)  # no option, but a field of the answer (siaddr)
 
 
 def options(port: Row, version: int) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from netweft.model import Network
+from netweft.model import Network, PortStatus
 from netweft.plugins.mechanisms import Link, Seen, View, Wanted
 from netweft.plugins.mechanisms.ovn import dhcp, firewalls, names, qos, routing, security, switching
 from netweft.plugins.mechanisms.ovn.balancing import Balancing
@@ -32,12 +32,16 @@ class OvnMechanism:
         self._south = Southbound(southbound, self.changed.set, tls)
         self._chassis: Mapping[str, Chassis] = {}
         self._domain = domain
+        self._unsaid: Mapping[str, str] = {}  # port -> what it lacks, as it was looked at last
         self._members: Members | None = None  # as they were looked at last
 
     def desired(self, view: View) -> Mapping[str, Wanted]:
         rows = Rows(view)
         balancing = Balancing(rows)
         self._members = balancing.members
+        if (unsaid := dhcp.unsaid(rows)) != self._unsaid:
+            self._unsaid = unsaid
+            self.changed.set()  # `seen` says it
         named = {id: (names.key_of(id), one) for id, one in names.desired(rows, self._domain).items()}
         return dict(
             [
@@ -68,7 +72,16 @@ class OvnMechanism:
     async def seen(self) -> Mapping[str, Seen]:
         self._chassis = await self._south.read()
         asked = self._members.asked if self._members else {}
-        return {host: replace(chassis.seen, members=news(chassis, asked)) for host, chassis in self._chassis.items()}
+        return {
+            host: replace(chassis.seen, members=news(chassis, asked), ports=self._told(chassis))
+            for host, chassis in self._chassis.items()
+        }
+
+    def _told(self, chassis: Chassis) -> tuple[PortStatus, ...]:
+        ports = chassis.seen.ports
+        if self._unsaid.keys().isdisjoint(port.port_id for port in ports):
+            return ports
+        return tuple(replace(port, detail=self._unsaid.get(port.port_id, "")) for port in ports)
 
     def asks_in(self) -> frozenset[str] | None:
         return self._members.asks_in() if self._members else None
