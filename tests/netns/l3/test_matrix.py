@@ -111,6 +111,10 @@ class Tried(NamedTuple):
         return bool(self._hop(64, self.way.fits + 10).get("mtu") == self.way.fits)
 
     def _hop(self, ttl: int, size: int) -> dict[str, Any]:
+        """The second time where the first was lost."""
+        return self._hop_once(ttl, size) or self._hop_once(ttl, size)
+
+    def _hop_once(self, ttl: int, size: int) -> dict[str, Any]:
         words = (sys.executable, str(HOPS), self.way.address, str(UDP), str(ttl), str(size))
         done = subprocess.run(in_namespace(self.way.frm.namespace, *words), capture_output=True, text=True, check=True)
         return dict(json.loads(done.stdout))
