@@ -85,13 +85,19 @@ def test_ports_are_found_by_their_names_in_their_own_network() -> None:
     again = port("port-2", dns_name="web", fixed_ips=[{"subnet_id": SUBNET, "ip_address": "10.0.0.6"}],
                  **{"binding:host_id": "hv2"})  # fmt: skip
     nowhere = port("port-3", dns_name="late", **{"binding:host_id": ""})
-    found = names.desired(rows(networks=[network(dns_domain="corp.")], ports=[web, again, nowhere, port("p")]), "a.b.")
+    vip = {**port("vip", dns_name="vip", **{"binding:host_id": ""})}
+    balancers = [{"id": "lb", "vip_port_id": "vip"}]
+    ports = [web, again, nowhere, port("p"), vip | {"fixed_ips": [{"subnet_id": SUBNET, "ip_address": "10.0.0.7"}]}]
+    found = names.desired(rows(networks=[network(dns_domain="corp.")], ports=ports, loadbalancers=balancers), "a.b.")
     both = "10.0.0.5 fd00::5 10.0.0.6"
     records = found[NET].value["records"]
     pointers = {name: value for name, value in records.items() if name.endswith(".arpa")}
-    assert set(pointers.values()) == {"web.corp"}
+    assert set(pointers.values()) == {"web.corp", "vip.corp"}
     assert "5.0.0.10.in-addr.arpa" in pointers
-    assert {name: value for name, value in records.items() if name not in pointers} == {
+    assert {name: value for name, value in records.items() if name[:3] == "vip"} == dict.fromkeys(
+        ("vip", "vip.corp", "vip.a.b"), "10.0.0.7"
+    )
+    assert {name: value for name, value in records.items() if name not in pointers and name[:3] != "vip"} == {
         "web": both,
         "web.corp": both,
         "web.a.b": both,

@@ -19,7 +19,8 @@ def desired(rows: Rows, domain: str) -> dict[str, Wanted]:
     records: dict[str, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
     for port in rows.all_ports.values():
         network = rows.networks.get(port["network_id"])
-        if network is None or port["network_id"] not in rows.networks_here or not port.get(HOST):
+        is_somewhere = port.get(HOST) or port["id"] in rows.vips
+        if network is None or port["network_id"] not in rows.networks_here or not is_somewhere:
             continue
         for name, value in _of(port, network, domain):
             records[port["network_id"]][name.rstrip(".").lower()][value.rstrip(".").lower()] = None
