@@ -226,6 +226,16 @@ def test_who_sends_beginnings_only_loses_his_own() -> None:
 
 
 @is_built
+def test_beginnings_of_many_small_frames_are_few() -> None:
+    """Each packet may have to walk by all of them."""
+    reader = Reader(most_bytes=2**20)
+    for number in range(1000):
+        reader.take(packet(bytes(33), total=40, frame_id=number, src="192.0.2.66"))
+    assert reader.counters.no_memory == 1000 - 2**20 // 4 // 2048
+    reader.close()
+
+
+@is_built
 def test_a_frame_of_many_holes_is_given_up() -> None:
     reader = Reader()
     verdicts = {reader.take(packet(b"x", total=60_000, offset=at * 2))[0] for at in range(100)}

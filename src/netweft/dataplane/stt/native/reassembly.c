@@ -12,6 +12,7 @@
 #define BUCKETS 1024
 #define SOURCES 256
 #define MOST_RANGES 48
+#define LEAST_COUNTED 2048 /* of each frame: many small ones would make lists too long to walk for each packet */
 #define SHARE 4 /* of all memory one source may have this part */
 
 struct range {
@@ -52,7 +53,10 @@ struct stt_reassembly *stt_reassembly_new(size_t most_bytes, uint32_t expire_ms,
     return all;
 }
 
-static size_t bytes_of(const struct waiting *one) { return sizeof *one + one->total; }
+static size_t counted(uint16_t total) {
+    size_t size = sizeof(struct waiting) + total;
+    return size < LEAST_COUNTED ? LEAST_COUNTED : size;
+}
 
 static void take_out(struct stt_reassembly *all, struct waiting *one) {
     struct waiting **at = &all->bucket[one->bucket];
@@ -61,8 +65,8 @@ static void take_out(struct stt_reassembly *all, struct waiting *one) {
     *at = one->next;
     *(one->older ? &one->older->younger : &all->oldest) = one->younger;
     *(one->younger ? &one->younger->older : &all->youngest) = one->older;
-    all->bytes -= bytes_of(one);
-    all->by_source[one->source_bucket] -= bytes_of(one);
+    all->bytes -= counted(one->total);
+    all->by_source[one->source_bucket] -= counted(one->total);
 }
 
 static void forget(struct stt_reassembly *all, struct waiting *one) {
@@ -115,11 +119,11 @@ static void make_room(struct stt_reassembly *all, size_t needed, uint8_t source)
 
 static struct waiting *begin(struct stt_reassembly *all, const struct stt_segment *segment, uint16_t bucket,
                              uint8_t source, uint64_t now_ms) {
-    size_t needed = sizeof(struct waiting) + segment->total;
+    size_t needed = counted(segment->total);
     make_room(all, needed, source);
     if (all->by_source[source] + needed > all->most / SHARE || all->bytes + needed > all->most)
         return NULL;
-    struct waiting *one = malloc(needed);
+    struct waiting *one = malloc(sizeof *one + segment->total);
     if (!one)
         return NULL;
     memset(one, 0, sizeof *one);
