@@ -19,10 +19,13 @@ from netweft.server.faults import IDENTITY_PATH, fault_body
 from netweft.server.known import Known
 from netweft.server.requests import NOWHERE
 from netweft.spans.arriving import arrived, outside
+from netweft.store import Unavailable
 from netweft.store.changelog import request
 from netweft.store.turns import STRANGERS, Turns, asking
 
 IDENTITY_BODY_BYTES = 112 * 1024  # as Keystone: what is sent there is read before it is known who sends it
+
+UNAVAILABLE = "The database is unavailable. Whether a change that was asked for was made is not known. Try again."
 
 Record: TypeAlias = Callable[[Scope, int, float], None]  # what was asked for, its status, the seconds it took
 
@@ -91,6 +94,11 @@ class RequestFrame:
             await self.app(scope, self._in_turn(receive), send_marked)
         except ClientDisconnect:
             pass  # nobody is there to be answered
+        except Unavailable as error:
+            log.error("database unavailable", method=scope["method"], path=scope["path"], why=str(error))
+            if status:
+                raise
+            await self._answer(scope, send_marked, 503, UNAVAILABLE)
         except Exception as error:
             log.exception("request failed", method=scope["method"], path=scope["path"])
             if status:

@@ -28,7 +28,7 @@ asyncio waiters after each commit: `with store.doorbell.subscribe() as bell: awa
 
 from netweft.store.changelog import Change, Entry, Past
 from netweft.store.counters import Counts, Told
-from netweft.store.errors import Busy, ChangesGone, Duplicate, InUse, Missing, NotHeld, StoreError, Taken
+from netweft.store.errors import Busy, ChangesGone, Duplicate, InUse, Missing, NotHeld, StoreError, Taken, Unavailable
 from netweft.store.followers import Following
 from netweft.store.query import Query
 from netweft.store.store import Store
@@ -57,5 +57,6 @@ __all__ = [
     "StoreError",
     "Taken",
     "Told",
+    "Unavailable",
     "WriteTransaction",
 ]

@@ -55,3 +55,8 @@ class UnknownAddress(StoreError):
 
 class Busy(StoreError):
     """Lost against a concurrent transaction (deadlock, lock timeout).  Nothing was changed; trying again can help."""
+
+
+class Unavailable(Exception):
+    """The database cannot be reached, is full, or takes no writes.  Nobody tries again: whether a commit that was cut
+    off was done is not known.  No StoreError, since nothing was wrong with what was asked."""

@@ -14,12 +14,13 @@ from netweft.spans.recording import Span, child
 from netweft.store import changelog
 from netweft.store.counters import Counters
 from netweft.store.doorbell import Doorbell
+from netweft.store.driver_errors import translating
 from netweft.store.engine import connect, migrate
 from netweft.store.errors import Busy, StoreError
 from netweft.store.letters import Letters
 from netweft.store.schema import meta, metadata
 from netweft.store.sql import Statement, transaction
-from netweft.store.transaction import ReadTransaction, WriteTransaction, translating
+from netweft.store.transaction import ReadTransaction, WriteTransaction
 from netweft.store.turns import Turns
 
 KEEP_CHANGES = 200_000

@@ -11,7 +11,7 @@ from sqlalchemy.engine.interfaces import DBAPIModule
 from netweft.store import changelog
 from netweft.store.changelog import Change, Entry, Gone, Operation, Past
 from netweft.store.counters import Counters
-from netweft.store.errors import Busy, Duplicate, InUse, Missing, Taken
+from netweft.store.errors import Duplicate, InUse, Missing, Taken
 from netweft.store.followers import Followers
 from netweft.store.holding import Held, Row, rows_of, take_turns
 from netweft.store.pools import Pools, is_used_up
@@ -382,18 +382,4 @@ def _refusing(driver: DBAPIModule, refusal: Callable[[Exception], Exception], co
         state = getattr(error, "sqlstate", None)
         if state == _STATES[constraint] or (state is None and str(error).startswith(constraint)):
             raise refusal(error) from error
-        raise
-
-
-@contextmanager
-def translating(driver: DBAPIModule, failed: Callable[[str], None]) -> Iterator[None]:
-    """What the database says about concurrency becomes Busy; any other fault passes.  failed: called with it."""
-    try:
-        yield
-    except driver.Error as error:
-        state = getattr(error, "sqlstate", None)
-        if state in ("40001", "40P01", "55P03") or "database is locked" in str(error):
-            failed("busy")
-            raise Busy(str(error)) from error
-        failed("fault")
         raise

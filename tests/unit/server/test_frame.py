@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from netweft import logs
 from netweft.server.faults import fault
 from netweft.server.frame import RequestFrame
-from netweft.store import changelog
+from netweft.store import Unavailable, changelog
 from netweft.store.turns import Turns
 
 LIMIT = 100
@@ -34,10 +34,19 @@ async def broken(request: Request) -> PlainTextResponse:
     raise ValueError("secret")
 
 
+async def away(request: Request) -> PlainTextResponse:
+    raise Unavailable("connection to 192.0.2.1 refused")
+
+
 @pytest.fixture
 async def client() -> httpx.AsyncClient:
     app = Starlette(
-        routes=[Route("/echo", echo, methods=["POST"]), Route("/v2.0/x", broken), Route("/identity/v3/x", broken)],
+        routes=[
+            Route("/echo", echo, methods=["POST"]),
+            Route("/v2.0/x", broken),
+            Route("/identity/v3/x", broken),
+            Route("/v2.0/y", away),
+        ],
         middleware=[Middleware(RequestFrame, max_body_bytes=LIMIT, turns=Turns(embedded=True))],
         exception_handlers={HTTPException: fault},
     )
@@ -72,6 +81,17 @@ async def test_a_bug_is_logged_with_the_id_and_tells_nothing(
     shown = capsys.readouterr()
     assert answer.headers["x-openstack-request-id"] in shown.out + shown.err
     assert "ValueError" in shown.out + shown.err
+
+
+async def test_a_database_that_is_away_is_one_line_and_no_traceback(
+    client: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = await client.get("/v2.0/y")
+    assert (answer.status_code, answer.json()["NeutronError"]["type"]) == (503, "HTTPServiceUnavailable")
+    assert "192.0.2.1" not in answer.text
+    shown = "".join(capsys.readouterr())
+    assert "192.0.2.1 refused" in shown
+    assert "Traceback" not in shown
 
 
 async def test_unknown_path_and_wrong_method_are_answered_in_json(client: httpx.AsyncClient) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, event
 from tests.waiting import PATIENCE
 
-from netweft.store import Busy, Change, Store, WriteTransaction, postgresql
+from netweft.store import Busy, Change, Store, Unavailable, WriteTransaction, postgresql
 from netweft.store.errors import UnknownSchema
 
 pytestmark = pytest.mark.postgres
@@ -142,7 +142,7 @@ def test_a_connection_that_the_database_ended_is_replaced(postgres_url: str) -> 
     end_all()
     with store.read() as reading:
         assert reading.get("networks", "kept")
-    with pytest.raises(psycopg.OperationalError), store.write() as tx:
+    with pytest.raises(Unavailable), store.write() as tx:
         tx.insert("networks", {"id": "lost"})
         end_all()
         tx.get("networks", "kept")
