@@ -3,10 +3,12 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from typing import NamedTuple
 
 import pytest
 from tests.netns.harness import Lab, until
+from tests.netns.l3.test_gateways import pings
 from tests.netns.l3.test_routing import VLAN, address
 from tests.netns.lb.balancers import Balancer, Talk, ask, serving
 from tests.netns.lb.proxied import get, serving_http
@@ -105,6 +107,16 @@ def test_exactly_one_node_answers_by_its_own_mac(lab: Lab, stage: Stage) -> None
     claims = {one.mac for one in heard if one and str(one.address) == VIPS[4]}
     assert len(claims) == 1
     assert claims <= {octets(one) for one in macs(stage)}
+
+
+def test_a_member_that_says_it_has_the_vip_is_not_heard(lab: Lab, stage: Stage) -> None:
+    assert pings(stage.there, VIPS[4])
+    before = answering(stage)
+    for one in stage.members:
+        own = octets(lab.port(one)["mac_address"])
+        lab.send_frames(one, arp.request(own, IPv4Address(VIPS[4]), IPv4Address(VIPS[4])))
+    assert pings(stage.there, VIPS[4])
+    assert answering(stage) == before != ""
 
 
 def macs(stage: Stage) -> dict[str, str]:
