@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+DIFFERS = "differs"  # it fails, and is known to
 HEAD = """# Conformance
 
 OpenStack's own tests of the Networking API, `tempest.api.network` of tempest {version} and
@@ -14,13 +15,13 @@ OpenStack's own tests of the Networking API, `tempest.api.network` of tempest {v
 Glance, no agent.  Written by `make conformance` on {day}, of commit {commit}, which installs them in an environment of
 its own, from a lock with hashes, and ends with an error when a test fails.
 
-**{passed} passed, {failed} failed, {skipped} skipped** (tests, or classes of tests that skip themselves whole), in
-{seconds} s.
+**{passed} passed, {failed} failed, {differs} fail where we differ, {skipped} skipped** (tests, or classes of tests that
+skip themselves whole), in {seconds} s.
 
-| tests | of | passed | failed | skipped |
-|---|---|---|---|---|
+| tests | of | passed | failed | differ | skipped |
+|---|---|---|---|---|---|
 """
-OUTCOMES = ("passed", "failed", "skipped")
+OUTCOMES = ("passed", "failed", DIFFERS, "skipped")
 OF = {
     "tempest.api.network.": "tempest",
     "neutron_tempest_plugin.fwaas.": "FWaaS",
@@ -53,8 +54,13 @@ def told(results: Sequence[Result], run: Run) -> str:
     for result in results:
         by_module.setdefault((_module(result.test), _of(result.test)), Counter())[result.outcome] += 1
     for (module, whose), of in sorted(by_module.items()):
-        text += f"| `{module}` | {whose} | {of['passed']} | {of['failed'] or ''} | {of['skipped'] or ''} |\n"
+        text += (
+            f"| `{module}` | {whose} | {of['passed']} | "
+            + " | ".join(str(of[one] or "") for one in OUTCOMES[1:])
+            + " |\n"
+        )
     text += _listed("Failed", (result for result in results if result.outcome == "failed"))
+    text += _listed("Failed, since we differ", (result for result in results if result.outcome == DIFFERS))
     text += _listed("Skipped, and why", (result for result in results if result.outcome == "skipped"))
     return text
 
