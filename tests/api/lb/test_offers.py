@@ -84,3 +84,11 @@ def test_all_settings_are_told(lb: Lb) -> None:
 
     assert told("flavor_capabilities") == {"loadbalancer_topology", "haproxy_nodes"}
     assert told("availability_zone_capabilities") == {"compute_zone", "management_network", "valid_vip_networks"}
+
+
+@pytest.mark.parametrize("name", ("amphora", "octavia"))
+def test_clients_ask_for_octavias_own_provider(lb: Lb, name: str) -> None:
+    assert lb.balancer(provider=name)["provider"] == name
+    assert name in {one["name"] for one in lb.get("/providers")}
+    answer = lb("admin", "GET", f"/providers/{name}/flavor_capabilities")
+    assert answer.json()["flavor_capabilities"]

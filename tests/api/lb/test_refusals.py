@@ -62,7 +62,7 @@ BALANCERS: list[tuple[dict[str, Any], int, str]] = [
         400,
         "Invalid input for field/attribute vip_subnet_id. Value: 'x'. 'x' is not a valid UUID",
     ),
-    ({"vip_subnet_id": None, "provider": "amphora"}, 400, "Provider 'amphora' is not enabled."),
+    ({"vip_subnet_id": None, "provider": "ovn"}, 400, "Provider 'ovn' is not enabled."),
     ({"flavor_id": NOBODY}, 400, "Validation failure: Invalid flavor_id."),
     ({"availability_zone": "nowhere"}, 400, "Validation failure: Invalid availability zone."),
     ({"color": 1}, 400, "Unknown attribute for argument loadbalancer: color"),

@@ -92,7 +92,7 @@ class Balancers:
         flavor_id, zone_id = wanted["flavor_id"], wanted["availability_zone"]
         flavor = offers.meaning(tx, offers.FLAVOR, flavor_id, "flavor_id") if flavor_id else {}
         zone = offers.meaning(tx, offers.ZONE, zone_id, "availability zone") if zone_id else {}
-        provider = offers.provider(wanted["provider"], flavor.get("provider_name"), flavor_id)
+        provider = offers.provider(wanted["provider"], flavor.get("provider_name"))
         return wanted | {"provider": provider, FLAVOR: flavor.get("data", {}), offers.ZONE_DATA: zone.get("data", {})}
 
     def _check_network(self, balancer: Object) -> None:

@@ -65,10 +65,6 @@ class ProviderNotEnabled(BadRequest):
     message = "Provider '%(prov)s' is not enabled."
 
 
-class ProviderFlavorMismatch(BadRequest):
-    message = "Flavor '%(flav)s' is not compatible with provider '%(prov)s'"
-
-
 class MemberSriovDisabled(BadRequest):
     message = "The load balancer flavor does not allow SR-IOV member ports."
 

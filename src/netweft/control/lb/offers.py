@@ -15,7 +15,6 @@ from netweft.control.lb.errors import (
     InvalidOption,
     LbNotFound,
     ObjectInUse,
-    ProviderFlavorMismatch,
     ProviderNotEnabled,
     UnsupportedOption,
     ValidationFailure,
@@ -26,7 +25,12 @@ from netweft.store import Claim, InUse, Link, Object, ReadTransaction, Taken, Wr
 
 FLAVORS, FLAVOR_PROFILES = "lb_flavors", "lb_flavor_profiles"
 ZONES, ZONE_PROFILES = "lb_zones", "lb_zone_profiles"
-PROVIDERS: Final = {PROVIDER: "Flows and HAProxy on the hypervisors."}
+# the others are names that clients ask for by default (Kubernetes' cloud-provider-openstack: amphora), and mean ours
+PROVIDERS: Final = {
+    PROVIDER: "Flows and HAProxy on the hypervisors.",
+    "amphora": f"Another name of {PROVIDER}.",
+    "octavia": f"Another name of {PROVIDER}.",
+}
 TOPOLOGIES: Final = {"SINGLE": 1, "ACTIVE_STANDBY": 2}  # -> how many nodes run HAProxy
 MOST_NODES: Final = 8
 TOPOLOGY, NODES, COMPUTE_ZONE = "loadbalancer_topology", "haproxy_nodes", "compute_zone"
@@ -190,11 +194,9 @@ def links(balancer: Object) -> list[Link]:
     return [Link(name, offer.kind, balancer[name]) for offer, name in named if balancer[name]]
 
 
-def provider(named: str | None, of_flavor: str | None, flavor_id: str | None) -> str:
+def provider(named: str | None, of_flavor: str | None) -> str:
     if named and named not in PROVIDERS:
         raise ProviderNotEnabled(prov=named)
-    if named and of_flavor and named != of_flavor:
-        raise ProviderFlavorMismatch(flav=flavor_id, prov=named)
     return named or of_flavor or PROVIDER
 
 
