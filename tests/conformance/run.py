@@ -29,13 +29,12 @@ SUITES = {
 DIFFERENCES = {
     "QosMinimumPpsRule": "minimum packet rates are not offered (docs/api.md); the test asks for `qos` alone",
     "test_qos.QosSearchCriteriaTest.test_list_pagination_with_href_links": "asks by a marker that the user does not "
-    "see: of QoS policies Neutron overlooks it",
+    "see: 404 here, an empty page there",
     "test_allocate_ips_are_from_correct_subnet": "takes `test:` for the start of a device owner, as Neutron does since "
     "it begins with a letter of `compute:`",
     "test_regular_client_blocked_from_updating_shared_address_group": "who sees a shared group is told that it is not "
-    "theirs (403, as of other shared objects), where Neutron has 404",
-    "test_update_router_set_gateway_without_snat": "needs more routers than the default quota: OpenStack's jobs raise "
-    "it",
+    "theirs (403, as of other shared objects); the test wants 404",
+    "test_update_router_set_gateway_without_snat": "needs more routers than the default quota of ten",
     "neutron_tempest_plugin.api.admin.test_agent_management": "asks for an agent, of which none runs",
     "neutron_tempest_plugin.api.admin.test_l3_agent_scheduler": "asks for an agent, of which none runs",
     "test_delete_ha_router_keeps_ha_network_segment_data": "there are no HA networks (with OVN it skips itself)",
