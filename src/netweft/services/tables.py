@@ -38,6 +38,7 @@ MAX_ACTIONS = 4000  # a flow is one message of at most 64 KiB, an action 16 byte
 # else vswitchd gives the kernel's datapath a flow without what we look at: one packet's verdict would be every packet's
 NO_CODE = "what neighbour discovery says inside is looked at only where icmpv6_code is matched as 0"
 NEIGHBOUR_FIELDS: Final = frozenset(name for name in FIELDS if name.startswith("nd_"))
+_TRACKED: Final = (0x0800, 0x86DD)  # IPv4, IPv6: Open vSwitch refuses `ct` in a flow that does not match one of them
 OTHERS = "others' flows"  # the bridge is not ours alone
 
 Value: TypeAlias = int | tuple[int, int | None]  # what a field must be, or (value, mask)
@@ -107,6 +108,8 @@ class Table(Struct, frozen=True):
         for action in actions:
             if check := _CHECKS.get(type(action)):
                 check(self, action)
+            if type(action) is Ct and match.get("eth_type") not in _TRACKED:
+                raise PipelineError(f"{self}: sends to conntrack what is neither IPv4 nor IPv6")
             neighbours = neighbours or (type(action) is Move and action.src in NEIGHBOUR_FIELDS)
         if neighbours and match.get("icmpv6_code") != 0:
             raise PipelineError(f"{self}: {NO_CODE}")

@@ -3,7 +3,7 @@
 import pytest
 
 from netweft.dataplane.openflow.fields import canonical
-from netweft.dataplane.openflow.flow import Action, Goto, Move, Output, PushVlan, SetField
+from netweft.dataplane.openflow.flow import Action, Ct, Goto, Move, Output, PushVlan, SetField
 from netweft.services.fields import OURS, OURS_MASK, Owner, Reason, cookie, owner
 from netweft.services.pipeline import INT, PIPELINES, TUN, Pipeline, PipelineError, Table
 from netweft.services.tables import fields
@@ -39,6 +39,14 @@ def test_a_match_that_is_not_promised() -> None:
 def test_an_action_that_is_not_promised(action: SetField | Goto | Output) -> None:
     with pytest.raises(PipelineError, match=r"int\.source_mac: may not"):
         INT["source_mac"].flow(1, 0, {}, action)
+
+
+def test_only_ip_goes_to_conntrack() -> None:
+    """Open vSwitch refuses the flow else, and with it all of its bundle."""
+    table, track = INT["egress"], Ct(zone=1, table=INT["egress_state"].id)
+    with pytest.raises(PipelineError, match="neither IPv4 nor IPv6"):
+        table.flow(1, 0, {"eth_type": 0x0806}, track)
+    table.flow(1, 0, {"eth_type": 0x86DD}, track)
 
 
 def test_tags_only_where_promised() -> None:

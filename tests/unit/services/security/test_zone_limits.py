@@ -3,7 +3,7 @@
 import pytest
 
 from netweft.dataplane.unixctl.zone_limits import Zone, asked, setting, zones
-from netweft.services.fields import BALANCED_ZONE, PIECES_ZONE
+from netweft.services.fields import BALANCED_ZONE, LED_ZONE, PIECES_ZONE
 from netweft.services.metadata import ends
 from netweft.services.security.zone_limits import LEAST, NODE, SHARE, crowded, limit, problems, wanting, zones_of
 
@@ -30,7 +30,8 @@ def test_whose_the_zones_are() -> None:
     found = zones_of({"n": 7}, {5000: "r"})
     network, router = ("network", "n"), ("router", "r")
     assert found == {
-        ends.ZONE: NODE, 7: network, 7 | BALANCED_ZONE: network, 5000: router, 5000 | PIECES_ZONE: router
+        ends.ZONE: NODE, 5000: router, 5000 | PIECES_ZONE: router,
+        7: network, 7 | BALANCED_ZONE: network, 7 | LED_ZONE: network,
     }  # fmt: skip
 
 
