@@ -27,6 +27,10 @@ class World(Desired):
     def routers(self) -> int:
         return int(self.wanted)
 
+    @property
+    def vips_version(self) -> int:
+        return 0
+
     def bfd_sessions(self) -> list[BfdSession]:
         return [SESSION] if self.wanted else []
 

@@ -11,7 +11,7 @@ import structlog
 from netweft.agent.security import zone_limits
 from netweft.agent.security.zone_limits import ZoneLimits
 from netweft.dataplane.unixctl.client import CommandFailed, CommandRefused
-from netweft.services.fields import BALANCED_ZONE, PIECES_ZONE
+from netweft.services.fields import BALANCED_ZONE, LED_ZONE, PIECES_ZONE
 from netweft.services.metadata.ends import ZONE as METADATA
 from netweft.services.security.zone_limits import zones_of
 
@@ -65,7 +65,7 @@ def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path)
 
 
-ALL = (METADATA, 7, 7 | BALANCED_ZONE, 5000, 5000 | PIECES_ZONE)
+ALL = (METADATA, 7, 7 | BALANCED_ZONE, 7 | LED_ZONE, 5000, 5000 | PIECES_ZONE)
 
 
 async def test_all_have_one(stage: Stage) -> None:
@@ -150,7 +150,7 @@ async def test_what_was_refused_is_tried_again(stage: Stage) -> None:
     stage.conntrack.most, stage.networks["red"] = MOST, 8
     stage.side.see({8}, 1)
     await stage.side.look()
-    assert stage.conntrack.limits == dict.fromkeys((*ALL, 8, 8 | BALANCED_ZONE), SETTING)
+    assert stage.conntrack.limits == dict.fromkeys((*ALL, 8, 8 | BALANCED_ZONE, 8 | LED_ZONE), SETTING)
 
 
 class Kernel:
