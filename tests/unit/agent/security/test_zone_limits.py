@@ -82,7 +82,7 @@ async def test_one_that_is_given_out_has_its_own_at_once(stage: Stage) -> None:
     stage.conntrack.asked.clear()
     stage.side.see({8, 5001}, 0)
     await stage.side.look()
-    given = (8, 8 | BALANCED_ZONE, 5001, 5001 | PIECES_ZONE)
+    given = (8, 8 | BALANCED_ZONE, 8 | LED_ZONE, 5001, 5001 | PIECES_ZONE)
     assert stage.conntrack.limits == dict.fromkeys((*ALL, *given), SETTING)
     assert stage.conntrack.asked == ["dpctl/ct-set-limits"]
 
