@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
-from netweft.store.holding import Held
+from netweft.store.row_locks import Held
 
 pytest_plugins = [
     "tests.examples",

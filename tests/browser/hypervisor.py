@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from netweft.agent.sync import Changes, FeedClient, Link
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.settings import AgentSettings
-from netweft.wire.questions import Answer, Ask
+from netweft.wire.queries import Answer, Ask
 
 
 class Hypervisor:

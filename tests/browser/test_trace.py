@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Cloud, Dashboard
 from tests.browser.hypervisor import Hypervisor
 
-from netweft.wire.questions import Answer, Ask, Exit, Hop, Interface
+from netweft.wire.queries import Answer, Ask, Exit, Hop, Interface
 
 
 def test_a_drop_to_its_rule_and_the_rule_lets_it_pass(alices: Dashboard, cloud: Cloud) -> None:

@@ -9,8 +9,8 @@ from playwright.sync_api import expect
 from tests.browser.conftest import ALICE, Cloud, Dashboard
 from tests.browser.hypervisor import Hypervisor
 
-from netweft.wire.questions import Answer, Ask, Seen
-from netweft.wire.wired import Counts, Far, Station, Wiring
+from netweft.wire.queries import Answer, Ask, Seen
+from netweft.wire.wiring import Counts, Far, Station, Wiring
 
 TAG, KEY, NODE, OTHER = 4007, 76543, "hv-underlay", "hv-watched"
 _SENT: Final = count(1)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.convergence.stepwise import Killed, Outcome, Probe, Situation, SteppedWorld
 
-from netweft.agent.l3 import asking, failover
+from netweft.agent.l3 import address_probes, failover
 from netweft.model import view_of
 
 Passes = dict[str, Outcome]
@@ -15,7 +15,7 @@ Passes = dict[str, Outcome]
 def taken_at_once(patch: pytest.MonkeyPatch) -> None:
     """Gateways, and left at once: no time passes here."""
     for time in ("WAIT", "MOST_PAUSE"):
-        patch.setattr(asking, time, 0.0)
+        patch.setattr(address_probes, time, 0.0)
     for time in ("LEAVES_FOR", "HEARS_FOR"):
         patch.setattr(failover, time, -1.0)
 

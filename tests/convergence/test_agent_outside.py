@@ -21,7 +21,7 @@ from tests.convergence.story import taken_at_once
 from tests.examples import examples
 
 from netweft.agent.l3 import carriers, sightings
-from netweft.agent.l3.held import Place
+from netweft.agent.l3.neighbour_entries import Place
 from netweft.agent.sync import Link
 from netweft.model import GatewayPort, NodeView, key_of
 from netweft.services.addresses import octets

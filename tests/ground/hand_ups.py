@@ -10,7 +10,7 @@ from tests.netns.frames import every, tag, with_ttl
 
 from netweft.dataplane.openflow.fields import PROTO_ICMP
 from netweft.dataplane.packets.datagram import checksum, packet
-from netweft.dataplane.packets.pieces import cut
+from netweft.dataplane.packets.fragments import cut
 
 ENDS: Final = Ends("10.0.0.10", 5000, "198.51.100.7", 53)
 UP: Final = f"controller(id={AGENT})"

@@ -12,7 +12,7 @@ from tests.waiting import PATIENCE
 
 from netweft.agent.host import links as agent_links
 from netweft.agent.host.links import LinksSide
-from netweft.dataplane.host import ethtool, seen
+from netweft.dataplane.host import ethtool, kernel_state
 from netweft.dataplane.host.links import HostError, HostLinks
 from netweft.dataplane.host.monitor import HostMonitor
 from netweft.dataplane.host.values import Address, Endpoint, VethPair
@@ -42,16 +42,16 @@ async def test_a_veth_pair_is_made_once(links: HostLinks) -> None:
 
 
 async def test_what_was_changed_by_hand_is_put_right(links: HostLinks) -> None:
-    assert not seen.is_joined(PAIR)
+    assert not kernel_state.is_joined(PAIR)
     await links.ensure_veth(PAIR)
-    assert seen.is_joined(PAIR)
-    assert seen.ours() == {PAIR.name, PAIR.peer}
+    assert kernel_state.is_joined(PAIR)
+    assert kernel_state.ours() == {PAIR.name, PAIR.peer}
     ethtool.set_tx_checksum("D-a", True)
     assert await links.ensure_veth(PAIR)
     assert not ethtool.tx_checksum("D-a")
     assert await links.ensure_up("D-a", mtu=1400)
-    assert not seen.is_joined(PAIR)
-    assert seen.link("D-none") is None
+    assert not kernel_state.is_joined(PAIR)
+    assert kernel_state.link("D-none") is None
 
 
 async def test_what_is_as_wanted_is_in_place_without_the_library(
@@ -91,7 +91,7 @@ async def test_an_address_of_ours_too_many_is_not_in_place(links: HostLinks) -> 
         side.want([PAIR, Address("D-a", "10.9.8.7", 24)], sweep=True)
         await settled.wait()
         running.cancel()
-    assert [one.ip for one in seen.addresses() if one.ours] == ["10.9.8.7"]
+    assert [one.ip for one in kernel_state.addresses() if one.ours] == ["10.9.8.7"]
 
 
 async def test_what_cannot_be_had_is_told(links: HostLinks) -> None:
@@ -110,12 +110,12 @@ async def test_what_cannot_be_had_is_told(links: HostLinks) -> None:
 async def test_an_address_is_kept(links: HostLinks, ip: str, length: int) -> None:
     address = Address("D-a", ip, length)
     await links.ensure_veth(PAIR)
-    assert not seen.has(address, seen.addresses())
+    assert not kernel_state.has(address, kernel_state.addresses())
     assert await links.ensure_address(address)
     assert not await links.ensure_address(address)
-    assert seen.has(address, seen.addresses())
-    assert not seen.has(Address("D-b", ip, length), seen.addresses())
-    assert not seen.has(Address("D-a", ip, length - 1), seen.addresses())
+    assert kernel_state.has(address, kernel_state.addresses())
+    assert not kernel_state.has(Address("D-b", ip, length), kernel_state.addresses())
+    assert not kernel_state.has(Address("D-a", ip, length - 1), kernel_state.addresses())
 
 
 async def test_of_our_addresses_those_go_that_are_not_wanted(links: HostLinks) -> None:
@@ -124,7 +124,9 @@ async def test_of_our_addresses_those_go_that_are_not_wanted(links: HostLinks) -
         await links.ensure_address(Address("D-a", ip, 24 if "." in ip else 64))
     await asyncio.to_thread(subprocess.run, ("ip", "address", "add", "10.9.8.9/24", "dev", "D-a"), check=True)
     assert sorted(await links.delete_addresses(but=["10.9.8.8", "FD00:0::7"])) == ["10.9.8.7"]
-    assert {one.ip: one.ours for one in seen.addresses() if one.prefix_length in (24, 64) and one.ip[:3] != "fe8"} == {
+    assert {
+        one.ip: one.ours for one in kernel_state.addresses() if one.prefix_length in (24, 64) and one.ip[:3] != "fe8"
+    } == {
         "10.9.8.8": True,
         "10.9.8.9": False,
         "fd00::7": True,

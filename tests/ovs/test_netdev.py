@@ -8,7 +8,7 @@ import pytest
 from tests.ovs.sandbox import Sandbox, own_network, running
 from tests.waiting import PATIENCE
 
-from netweft.dataplane.host import seen
+from netweft.dataplane.host import kernel_state
 from netweft.dataplane.host.datapath import kernel_has_openvswitch
 from netweft.dataplane.host.links import HostLinks
 from netweft.dataplane.host.values import Address, VethPair
@@ -49,7 +49,7 @@ async def test_bridges_a_tunnel_and_a_veth_between_them(netdev: Sandbox) -> None
     assert all((view.ofport(name) or 0) > 0 for name in ("D-int", "D-tun", "vxlan0"))
     await links.ensure_up("br-phy")
     assert await links.ensure_address(Address("br-phy", "192.0.2.1", 24))
-    assert seen.has(Address("br-phy", "192.0.2.1", 24), seen.addresses())
+    assert kernel_state.has(Address("br-phy", "192.0.2.1", 24), kernel_state.addresses())
     await connection.close()
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from tests.ovs.sandbox import Sandbox
 
-from netweft.agent.asked.entry import flow_of
+from netweft.agent.queries.trace_input import flow_of
 from netweft.dataplane.unixctl.ofproto_trace import asking, outs, parts
-from netweft.wire.questions import Sent
+from netweft.wire.queries import Sent
 
 MACS: dict[str, Any] = {"eth_src": "fa:16:3e:00:00:01", "eth_dst": "fa:16:3e:00:00:02"}
 FOUR: dict[str, Any] = {**MACS, "src": "10.0.0.1", "dst": "10.0.0.2"}

@@ -9,7 +9,7 @@ from tests.netns.frames import udp4
 from tests.ovs.sandbox import Sandbox, own_network, running
 from tests.waiting import until
 
-from netweft.agent.asked.tracing import KNOWN, NEW, _known, _tracks
+from netweft.agent.queries.tracing import KNOWN, NEW, _known, _tracks
 from netweft.dataplane.host.datapath import kernel_has_openvswitch
 from netweft.dataplane.unixctl.client import CommandFailed
 from netweft.dataplane.unixctl.ofproto_trace import Part, asking, outs, parts

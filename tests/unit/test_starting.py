@@ -14,7 +14,7 @@ from netweft.starting import loading
 with loading(UNUSED):
     import netweft.agent.main, netweft.agent.loop
 LONG = ("rich", "sqlalchemy", "pyroute2", "h11", "email", "http.client", "greenlet", "click", "typing_extensions")
-LONG += ("ctypes", "netweft.agent.answerers", "netweft.agent.asked", "netweft.services.lb.proxy.config")
+LONG += ("ctypes", "netweft.agent.packet_in_handlers", "netweft.agent.queries", "netweft.services.lb.proxy.config")
 assert not [name for name in sys.modules if name.startswith(LONG)]
 import rich.console, greenlet, urllib.request, importlib.metadata
 assert importlib.metadata.version("msgspec") and urllib.request.urlopen

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from netweft import bundled, starting
-from netweft.agent import facts, measured, planning, show
+from netweft.agent import facts, metrics, planning, show
 from netweft.agent.desired import Part
 from netweft.agent.parts import Parts
 from netweft.agent.sync import Changes, Link
@@ -34,10 +34,10 @@ from netweft.services.pipeline import INT, physical_role
 from netweft.services.security import zone_limits
 from netweft.services.security.endings import ended
 from netweft.services.values import BY_OVS
-from netweft.wire.questions import Answer, Ask
+from netweft.wire.queries import Answer, Ask
 
 if TYPE_CHECKING:
-    from netweft.agent.asked.answering import Answering
+    from netweft.agent.queries.answering import Answering
 
 log = structlog.get_logger(__name__)
 
@@ -58,8 +58,8 @@ class Agent(Parts):
         """What is needed when somebody asks is loaded before that."""
         await self.spare()
         await asyncio.to_thread(bundled.keep)
-        self.answers.load()
-        await asyncio.to_thread(import_module, "netweft.agent.asked.answering")
+        self.packet_ins.load()
+        await asyncio.to_thread(import_module, "netweft.agent.queries.answering")
         await self.spare(BEGINNING_SECONDS)
         starting.begun()
 
@@ -364,14 +364,14 @@ class Agent(Parts):
         return self.in_place() and self.links.in_place
 
     async def readings(self) -> Iterable[Reading]:
-        return await measured.read(self)
+        return await metrics.read(self)
 
     def show(self) -> str:
         return show.describe(self)
 
     @cached_property
     def _answering(self) -> "Answering":
-        from netweft.agent.asked.answering import Answering
+        from netweft.agent.queries.answering import Answering
 
         return Answering(self)
 
@@ -380,15 +380,15 @@ class Agent(Parts):
 
     async def explain(self, name: str) -> bytes:
         """Raises NotKnown."""
-        from netweft.agent.asked import here
+        from netweft.agent.queries import local
 
-        return await here.explain(self, name)
+        return await local.explain(self, name)
 
     async def trace(self, packet: bytes) -> bytes:
         """Raises NotKnown."""
-        from netweft.agent.asked import here
+        from netweft.agent.queries import local
 
-        return await here.trace(self, packet)
+        return await local.trace(self, packet)
 
     async def plan(self) -> Plan:
         """What would change now; changes nothing.  Raises NotKnown."""

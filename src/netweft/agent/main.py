@@ -16,8 +16,8 @@ import structlog
 from netweft import logs
 from netweft.agent import facts
 from netweft.agent.facts import node_name
+from netweft.agent.local_socket import SocketInUse, listen, serve
 from netweft.agent.plugin import Factory, L2Agent, l2_agent
-from netweft.agent.questions import SocketInUse, listen, serve
 from netweft.listeners import ListenError, bind
 from netweft.metrics.definitions import AGENT
 from netweft.services.addresses import endpoint

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from netweft.agent import facts
-from netweft.agent.answers import Answerer, Answers
 from netweft.agent.applying import Applying
 from netweft.agent.causes import Causes
 from netweft.agent.denials import Denials
@@ -49,6 +48,7 @@ from netweft.agent.lb.request_errors import RequestErrors
 from netweft.agent.metadata.floods import Floods
 from netweft.agent.metadata.interface import InterfaceWatch
 from netweft.agent.metadata.side import MetadataSide
+from netweft.agent.packet_ins import PacketInHandler, PacketIns
 from netweft.agent.refusals import Refusals
 from netweft.agent.report import Reporter
 from netweft.agent.retries import Retries
@@ -67,7 +67,7 @@ from netweft.services.kinds import ADVERTISED, METER, NAMED, PROXY, ROW, STATUS,
 from netweft.services.pipeline import INT, TUN
 from netweft.services.values import HostFacts
 from netweft.settings import AgentSettings
-from netweft.wire.questions import Answer, Ask
+from netweft.wire.queries import Answer, Ask
 
 
 class Keeper(Protocol):
@@ -123,10 +123,10 @@ class Parts(ABC):
         self.bridges[INT.role].rendered = self._rendered.wait
         self.advertiser = Advertiser(self.desired, say)
         self.vips = VipAnnouncer(self.desired, say)
-        self.answers = Answers(self.desired, self._answerers, say, self.wake)
+        self.packet_ins = PacketIns(self.desired, self._handlers, say, self.wake)
         for side in (self.failover, self.handover):
-            side.asking.is_deaf = partial(self.answers.is_deaf, side.asked)
-        self.bridges[INT.role].on_packet = self.answers.take
+            side.asking.is_deaf = partial(self.packet_ins.is_deaf, side.asked)
+        self.bridges[INT.role].on_packet = self.packet_ins.take
         self.endings = Endings(run_dir, self.bridges[INT.role], lambda: self.state.settled(), self.wake)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node, lambda: self.endings.owed)
         self.feed = FeedClient(settings, self, facts=facts.node_facts(settings))
@@ -186,10 +186,10 @@ class Parts(ABC):
         self._awake = asyncio.Event()
         self._was_in_place = asyncio.Event()
 
-    def _answerers(self) -> Iterable[Answerer]:
-        from netweft.agent.answerers import answerers  # loaded when somebody asks, or once all is in place
+    def _handlers(self) -> Iterable[PacketInHandler]:
+        from netweft.agent.packet_in_handlers import handlers  # loaded when somebody asks, or once all is in place
 
-        return answerers(self.settings, self.desired, self.resolver, self.failover, self.handover)
+        return handlers(self.settings, self.desired, self.resolver, self.failover, self.handover)
 
     # -- what sides ask of the loop
 

@@ -22,7 +22,7 @@ from netweft.model.health import MemberHealth
 from netweft.settings import AgentSettings
 from netweft.wire import messages as wire
 from netweft.wire.causes import MOST_CAUSES, Cause
-from netweft.wire.questions import Answer, Ask
+from netweft.wire.queries import Answer, Ask
 
 OPEN_SECONDS = 5.0
 PING_SECONDS = 10.0  # a server that is silently gone is noticed within twice this time

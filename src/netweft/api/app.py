@@ -16,8 +16,8 @@ from netweft.api.resources.availability_zones import AvailabilityZones
 from netweft.api.resources.checks.resource import check
 from netweft.api.resources.checks.runner import Runner
 from netweft.api.resources.checks.runs import CheckRuns
-from netweft.api.resources.explain.asked import Asks
 from netweft.api.resources.explain.explain import Explain
+from netweft.api.resources.explain.node_answers import Asks
 from netweft.api.resources.explain.sources import Lags, Sources
 from netweft.api.resources.fabric import Fabric
 from netweft.api.resources.flavors import FlavorParts, flavor, service_profile

@@ -14,7 +14,7 @@ from netweft.api.from_nodes import asked, node_of, told
 from netweft.api.running import Run
 from netweft.control.key_manager.held import Held, Unusable
 from netweft.control.l2.hosts import HOST
-from netweft.control.lb.words import BALANCERS, LISTENERS, POOLS
+from netweft.control.lb.vocabulary import BALANCERS, LISTENERS, POOLS
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.model.proxy import PROXY_OWNER
 from netweft.store import Query, ReadTransaction, Store

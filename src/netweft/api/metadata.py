@@ -20,7 +20,7 @@ from netweft.api.running import Run
 from netweft.control.errors import Refused
 from netweft.control.metadata import given
 from netweft.control.metadata.documents import document
-from netweft.control.metadata.subject import Asker, asker, subject
+from netweft.control.metadata.subject import Requester, asker, subject
 from netweft.plugins.identity import Authenticate, Context
 from netweft.plugins.metadata import Instances
 from netweft.store import Object, Store, WriteTransaction
@@ -81,7 +81,7 @@ async def _of_ours(store: Store, node: str, question: wire.Ask) -> wire.Said:
 
 
 async def _of_nova(store: Store, nova: Instances, node: str, question: wire.Ask) -> wire.Said:
-    def work() -> Asker | None:
+    def work() -> Requester | None:
         with store.read() as tx:
             return asker(tx, node, question.port_id)
 

@@ -15,7 +15,7 @@ from netweft.api.encoding import told
 from netweft.api.policy import Policy, check_kept, check_named, check_ports, sees
 from netweft.api.querystring import Listing
 from netweft.api.shared import looked_up, with_shared
-from netweft.control import holding, quotas
+from netweft.control import locks, quotas
 from netweft.control.errors import RevisionNumberConstraintFailed, UsedBy
 from netweft.control.sharing import SHARED
 from netweft.plugins.identity import Context
@@ -78,7 +78,7 @@ class Service:
         """given: the same as it was sent, without defaults."""
 
         def work(tx: WriteTransaction) -> list[Raw]:
-            holding.to_create(tx, self._resource.collection, wanted)
+            locks.to_create(tx, self._resource.collection, wanted)
             check_named(tx, context, wanted)
             self._policy.check_create(tx, context, wanted, given)
             check_ports(tx, context, wanted)
@@ -105,7 +105,7 @@ class Service:
         answer: Callable[[Object], Any] = dict,
     ) -> Raw:
         """An update that depends on what is there.  rule: instead of those for an update and its attributes.
-        naming: attributes that name other objects, see control/holding.py.  answer: out of what is shown then."""
+        naming: attributes that name other objects, see control/locks.py.  answer: out of what is shown then."""
 
         def work(tx: WriteTransaction) -> Raw:
             current = self._current(tx, context, id, naming)
@@ -198,7 +198,7 @@ class Service:
         return all(after[name] == before.get(name, after) for name in after if name not in _OF_A_REVISION)
 
     def _current(self, tx: WriteTransaction, context: Context, id: str, naming: Object | None = None) -> Object:
-        found = holding.to_change(tx, self._resource.collection, id, naming or {})
+        found = locks.to_change(tx, self._resource.collection, id, naming or {})
         return self._seen(tx, context, id, found)
 
     def _seen(self, tx: ReadTransaction, context: Context, id: str, found: Object | None) -> Object:

@@ -14,7 +14,7 @@ from netweft.cli.errors import CommandError
 from netweft.cli.options import from_options, settings_options
 from netweft.doctor.examine import as_json, examine
 from netweft.doctor.facts import Facts
-from netweft.doctor.found import Found
+from netweft.doctor.results import Found
 from netweft.settings import DEFAULT_FILE, SECTIONS, AgentSettings, ServerSettings
 
 _READY, _NOT_READY = 0, 1

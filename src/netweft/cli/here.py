@@ -33,7 +33,7 @@ config_option = click.option(
 
 
 def told(config: Path | None, question: str | Mapping[str, Any]) -> dict[str, Any]:
-    """question: a port here, or a packet, as `netweft.agent.asked.here.Packet`.  Raises CommandError."""
+    """question: a port here, or a packet, as `netweft.agent.queries.local.Packet`.  Raises CommandError."""
     settings = from_options(AgentSettings, {"config": config})
     word = f"explain {question}" if isinstance(question, str) else f"trace {json.dumps(dict(question))}"
     if "\n" in word:
@@ -47,9 +47,9 @@ def told(config: Path | None, question: str | Mapping[str, Any]) -> dict[str, An
 
 def _looked(settings: AgentSettings, question: str | Mapping[str, Any], nobody: str) -> dict[str, Any]:
     """Raises CommandError."""
-    from netweft.agent.asked.entry import NotHere
-    from netweft.agent.asked.here import Packet
-    from netweft.agent.look import look
+    from netweft.agent.offline import look
+    from netweft.agent.queries.local import Packet
+    from netweft.agent.queries.trace_input import NotHere
 
     try:
         asked = question if isinstance(question, str) else msgspec.convert(dict(question), Packet)

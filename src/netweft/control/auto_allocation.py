@@ -9,7 +9,7 @@ from netweft.control.errors import Conflict
 from netweft.control.ipam import subnetpools
 from netweft.control.l2.networks import default_external
 from netweft.control.l3 import attached
-from netweft.control.l3.attached import Asker
+from netweft.control.l3.attached import Requester
 from netweft.control.l3.interfaces import Interfaces
 from netweft.store import Claim, Object, Query, ReadTransaction, WriteTransaction
 
@@ -46,7 +46,7 @@ def connect(
     tx.claim("routers", router["id"], [Claim(_ROUTERS, project_id)])
     for subnet in subnets:
         held = tx.lock("routers", router["id"]) or router
-        interfaces.add(tx, held, Asker(project_id, is_admin=False), {"subnet_id": subnet["id"]})
+        interfaces.add(tx, held, Requester(project_id, is_admin=False), {"subnet_id": subnet["id"]})
 
 
 def disconnect(tx: WriteTransaction, interfaces: Interfaces, router: Object, subnets: Sequence[str]) -> None:

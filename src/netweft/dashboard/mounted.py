@@ -10,8 +10,8 @@ from starlette.types import ASGIApp
 from netweft.api.attributes import Resource
 from netweft.api.stream.policies import policies
 from netweft.dashboard import bundle
-from netweft.dashboard.asking import OfKeystone, of_application
 from netweft.dashboard.compute.asked import Compute
+from netweft.dashboard.identity_client import OfKeystone, of_application
 from netweft.dashboard.live.follower import Live
 from netweft.dashboard.login import Ask
 from netweft.dashboard.session import Sessions

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from netweft.doctor import codes
 from netweft.doctor.facts import Facts
-from netweft.doctor.found import Found
+from netweft.doctor.results import Found
 
 OLDEST_OVS = (3, 1)
 OLDEST_HAPROXY = (2, 6)

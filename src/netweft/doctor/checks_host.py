@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from netweft.doctor import codes
 from netweft.doctor.facts import Facts, Place
-from netweft.doctor.found import Found
+from netweft.doctor.results import Found
 
 OLDEST_PYTHON = (3, 11)
 FEW_FILES = {"server": 4096, "agent": 1024}

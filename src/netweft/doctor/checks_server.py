@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from netweft.doctor import codes
 from netweft.doctor.facts import Facts
-from netweft.doctor.found import Found
+from netweft.doctor.results import Found
 
 
 def database(facts: Facts) -> Iterator[Found]:

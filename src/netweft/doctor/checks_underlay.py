@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 from netweft.doctor import codes
 from netweft.doctor.facts import Agent, Facts
-from netweft.doctor.found import Found
+from netweft.doctor.results import Found
 
 UDP_PORTS = {"vxlan": 4789, "geneve": 6081}
 _SWITCH = "ovs-vswitchd"

@@ -8,7 +8,7 @@ from typing import Any
 
 from netweft.doctor import checks_agent, checks_host, checks_server, checks_underlay
 from netweft.doctor.facts import Facts
-from netweft.doctor.found import Found
+from netweft.doctor.results import Found
 
 CHECKS: tuple[Callable[[Facts], Iterable[Found]], ...] = (
     checks_host.settings,

@@ -25,10 +25,10 @@ from netweft.dataplane.ovsdb.replica import Replica
 from netweft.dataplane.stt import built as stt
 from netweft.dataplane.unixctl import features
 from netweft.dataplane.unixctl.client import CommandFailed, command
-from netweft.doctor.asking import ask
 from netweft.doctor.facts import Agent, Bridge, Link, OpenVSwitch, Place, Wanted
 from netweft.doctor.gather_host import folder, said, secret
 from netweft.doctor.processes import holders, rivals
+from netweft.doctor.server_probe import ask
 from netweft.settings import AgentSettings
 
 _IFF_UP = 1

@@ -9,7 +9,7 @@ from netweft.doctor.gather_host import folder, secret
 from netweft.doctor.processes import holders
 from netweft.listeners import ListenError, bind
 from netweft.settings import ServerSettings
-from netweft.store.looking import look
+from netweft.store.inspection import look
 
 ANSWER_SECONDS = 5.0
 

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from netweft.control import lacking
+from netweft.control import unsupported
 from netweft.control.l2 import binding, dynamic_segments, wires
 from netweft.control.l2.dynamic_segments import DynamicSegments
 from netweft.control.l2.ports import Ports
-from netweft.control.lb.asking import Asking
+from netweft.control.lb.probe_ports import Asking
 from netweft.control.security.security_groups import SecurityGroups
-from netweft.feed.beside import beside, ended
+from netweft.feed.background import beside, ended
 from netweft.feed.mechanisms import Looking, Run, owned, steps
 from netweft.feed.region import Fact, Region
 from netweft.model import Neighbour
@@ -111,7 +111,7 @@ class Mechanisms:
         with self._store.read() as tx:
             gone = set(tx.followers.names()) - set(self.names)
             said = {name: wires.told(tx, name) for name in gone}
-            parts = {name: lacking.told(tx, name) for name in gone}
+            parts = {name: unsupported.told(tx, name) for name in gone}
             askers = {port["device_id"] for port in tx.query("ports", Query({"device_owner": [ASKING_OWNER]}))}
             owners = [name for name in gone if tx.held(dynamic_segments.scope(name))]
         for name in owners:
@@ -127,7 +127,7 @@ class Mechanisms:
                 self._store.run(partial(wires.report, mechanism=name, failed=dict.fromkeys(ports, ""), well=ports))
         for name, lacked in parts.items():
             if lacked:
-                self._store.run(partial(lacking.report, mechanism=name, said=dict.fromkeys(lacked, "")))
+                self._store.run(partial(unsupported.report, mechanism=name, said=dict.fromkeys(lacked, "")))
 
     async def _watch(self) -> None:
         """A file with a fault in it changes nothing."""

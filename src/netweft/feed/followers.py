@@ -20,7 +20,7 @@ import structlog
 from anyio import CapacityLimiter, to_thread
 
 from netweft.feed import lease
-from netweft.feed.beside import beside
+from netweft.feed.background import beside
 from netweft.plugins.followers import Follower, Outcome, Unreachable
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff

@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 import structlog
 from anyio import CapacityLimiter, to_thread
 
-from netweft.control import lacking
+from netweft.control import unsupported
 from netweft.control.l2 import wires
 from netweft.control.l2.dynamic_segments import DynamicSegments
-from netweft.control.lb.asking import Asking
+from netweft.control.lb.probe_ports import Asking
 from netweft.feed import lease
 from netweft.feed.hosts import Hosts
 from netweft.feed.region import ALL_BARE_METAL, Fact, Region
@@ -117,7 +117,7 @@ class Run:
         self._done: dict[str, Any] = {}  # since it was looked at last
         self._unkept: dict[str, int] = {}  # key -> how often it was not there though it was done
         self._told: dict[str, str] = {}  # port -> what it was told
-        self._said: dict[lacking.Part, str] = {}  # likewise of balancers' parts and firewall groups
+        self._said: dict[unsupported.Part, str] = {}  # likewise of balancers' parts and firewall groups
         self._well: set[str] = set()  # ports that have all that they need here
         self._problem, self._written = "", 0.0  # as the database has it, and when it was written
         self._away = False
@@ -280,7 +280,7 @@ class Run:
         with self._store.read() as tx:
             self._ours = owned(tx, self._name)
             self._late = dict.fromkeys(tx.followers.begun(self._name), _clock() + LATE_SECONDS)
-            self._told, self._said = wires.told(tx, self._name), lacking.told(tx, self._name)
+            self._told, self._said = wires.told(tx, self._name), unsupported.told(tx, self._name)
         self._there, self._known, self._well, self._racked = {}, set(), set(), None
         self._done, self._unkept = {}, {}
         self._problem, self._written = "\0", 0.0  # whatever it is, it is written
@@ -323,7 +323,7 @@ class Run:
         bad = {part: why for key, why in failed.items() if key in wanted for part in wanted[key].parts}
         if bad != self._said:
             said = {part: bad.get(part, "") for part in bad.keys() | self._said.keys()}
-            self._store.run(lambda tx: lacking.report(tx, self._name, said))
+            self._store.run(lambda tx: unsupported.report(tx, self._name, said))
             self._said = bad
 
 

@@ -14,7 +14,7 @@ import msgspec
 from netweft.control.l2.dynamic_segments import DYNAMIC
 from netweft.control.l2.hosts import TUNNELLED_TO, is_bare_metal
 from netweft.control.l3.port_ranges import parsed
-from netweft.control.lb.words import PENDING_DELETE
+from netweft.control.lb.vocabulary import PENDING_DELETE
 from netweft.control.security import protocols
 from netweft.model import (
     AddressGroup,

@@ -18,9 +18,9 @@ from starlette.websockets import WebSocket
 
 from netweft.control.explain.snapshot import Lag
 from netweft.control.lb import tree
-from netweft.feed.elsewhere import ByLetters
 from netweft.feed.hub import Hub
-from netweft.feed.questions import Elsewhere, Questions
+from netweft.feed.other_servers import ByServerMessages
+from netweft.feed.queries import Elsewhere, Queries
 from netweft.feed.session import Session
 from netweft.feed.settling import FIREWALLS, InPlace, Settling, balancers
 from netweft.feed.writer import Writer
@@ -50,10 +50,10 @@ class Feed:
     ) -> None:
         self._hub = Hub(store)
         self._writer = Writer(store)
-        self.questions = Questions()
-        self.settling = Settling(store, self._hub, self.questions, balancers(balancer_in_place))
-        self.firewalls = Settling(store, self._hub, self.questions, FIREWALLS)
-        self._letters = store.letters
+        self.queries = Queries()
+        self.settling = Settling(store, self._hub, self.queries, balancers(balancer_in_place))
+        self.firewalls = Settling(store, self._hub, self.queries, FIREWALLS)
+        self._server_messages = store.server_messages
         self._node_for_token = node_for_token
         self._down_seconds = down_seconds
         self._door = CapacityLimiter(2)  # threads that look tokens up
@@ -81,18 +81,18 @@ class Feed:
     async def running(self) -> AsyncIterator[None]:
         runs = (self._hub.run(), self._heartbeat(), self.settling.run(), self.firewalls.run())
         tasks = [asyncio.create_task(run) for run in runs]
-        by_letters = ByLetters(self._letters, self.questions) if self._letters else None
-        self.questions.elsewhere = by_letters or Elsewhere()
-        if by_letters:
+        by_messages = ByServerMessages(self._server_messages, self.queries) if self._server_messages else None
+        self.queries.elsewhere = by_messages or Elsewhere()
+        if by_messages:
             for settling in (self.settling, self.firewalls):
-                by_letters.serve(settling.topic, settling.here)
+                by_messages.serve(settling.topic, settling.here)
         try:
-            if by_letters:
-                tasks.append(asyncio.create_task(by_letters.run()))
+            if by_messages:
+                tasks.append(asyncio.create_task(by_messages.run()))
             yield
         finally:
-            if by_letters:
-                by_letters.close()
+            if by_messages:
+                by_messages.close()
             await _cancel([*tasks, *self._departures.values()])
 
     async def _endpoint(self, websocket: WebSocket) -> None:
@@ -105,7 +105,7 @@ class Feed:
             return
         await self._its_turn(node)
         await websocket.accept()
-        await Session(websocket, node, self._hub, self._writer, self.questions).run()
+        await Session(websocket, node, self._hub, self._writer, self.queries).run()
         self._await_return(node)
 
     async def _its_turn(self, node: str) -> None:

@@ -17,7 +17,7 @@ from netweft.control.l3.counters import BALANCED
 from netweft.feed.causes import ReportedSpans
 from netweft.feed.hub import Hub
 from netweft.feed.outbox import Closed, Outbox
-from netweft.feed.questions import Questions
+from netweft.feed.queries import Queries
 from netweft.feed.relevance import RowKey
 from netweft.feed.writer import Writer
 from netweft.model import NodeFacts, PortStatus
@@ -26,7 +26,7 @@ from netweft.model.health import MemberHealth
 from netweft.store.changelog import actor
 from netweft.store.turns import asking
 from netweft.wire import messages as wire
-from netweft.wire.questions import MAX_ANSWER_BYTES, Answer
+from netweft.wire.queries import MAX_ANSWER_BYTES, Answer
 
 T = TypeVar("T")
 
@@ -53,9 +53,9 @@ class _Refusal(Exception):
 class Session:
     """node: whose token it was."""
 
-    def __init__(self, websocket: WebSocket, node: str, hub: Hub, writer: Writer, questions: Questions) -> None:
+    def __init__(self, websocket: WebSocket, node: str, hub: Hub, writer: Writer, queries: Queries) -> None:
         self._websocket = websocket
-        self._questions = questions
+        self._queries = queries
         self._node = node
         self._hub = hub
         self._writer = writer
@@ -78,7 +78,7 @@ class Session:
             outbox = self._hub.subscribe(self._node, hello.have_history, hello.have_revision)
             log.info("node subscribed", node=self._node, have_revision=hello.have_revision)
             if hello.answers:
-                self._questions.join(self._node, self._send)
+                self._queries.join(self._node, self._send)
             writing = (self._write_reports(), self._write_facts(), self._write_moving(), self._write_counted())
             parts = (self._deliver(outbox, hello.kinds), self._listen(), self._write_health())
             await _until_one_ends(*parts, *writing)
@@ -89,7 +89,7 @@ class Session:
         except _Refusal as refusal:
             await self._refuse(refusal.message)
         finally:
-            self._questions.leave(self._node, self._send)
+            self._queries.leave(self._node, self._send)
             if outbox:
                 self._hub.leave(self._node, outbox)
 
@@ -164,7 +164,7 @@ class Session:
                     self._facts.get_nowait()
                 self._facts.put_nowait(message.facts)
             elif isinstance(message, Answer):
-                self._questions.answered(self._node, message)
+                self._queries.answered(self._node, message)
             else:
                 raise _Refusal("subscribed already")
             owed = max(owed, clock() - 1.0) + 1 / FRAMES_PER_SECOND

@@ -21,13 +21,13 @@ import structlog
 from anyio import to_thread
 
 from netweft.control.fwaas import status
-from netweft.control.lb import proxies, tree, words
+from netweft.control.lb import proxies, tree, vocabulary
 from netweft.feed.hub import Hub
-from netweft.feed.questions import Questions
+from netweft.feed.queries import Queries
 from netweft.feed.relevance import Topic
 from netweft.store import ReadTransaction, Store, StoreError, WriteTransaction
 from netweft.store.turns import asking
-from netweft.wire.questions import SECONDS, Ask
+from netweft.wire.queries import SECONDS, Ask
 
 InPlace: TypeAlias = Callable[[WriteTransaction, str, int], object]
 T = TypeVar("T")
@@ -57,13 +57,13 @@ class What:
 
 
 def _change_of_balancer(tx: ReadTransaction, id: str) -> int | None:
-    row = tx.get(words.BALANCERS, id)
-    return None if row is None or row["provisioning_status"] == words.ACTIVE else row[tree.CHANGE]
+    row = tx.get(vocabulary.BALANCERS, id)
+    return None if row is None or row["provisioning_status"] == vocabulary.ACTIVE else row[tree.CHANGE]
 
 
 def balancers(in_place: InPlace) -> What:
     return What(
-        words.BALANCERS,
+        vocabulary.BALANCERS,
         BALANCER,
         lambda tx: [row["id"] for row in tree.unfinished(tx)],
         _change_of_balancer,
@@ -77,8 +77,8 @@ FIREWALLS: Final = What("firewall_groups", FIREWALL, status.pending, status.chan
 
 
 class Settling:
-    def __init__(self, store: Store, hub: Hub, questions: Questions, what: What) -> None:
-        self._store, self._hub, self._questions, self._what = store, hub, questions, what
+    def __init__(self, store: Store, hub: Hub, queries: Queries, what: What) -> None:
+        self._store, self._hub, self._queries, self._what = store, hub, queries, what
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
@@ -151,7 +151,7 @@ class Settling:
     async def _elsewhere(self, id: str, revision: int) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(SECONDS + 0.5):
-                await self._questions.elsewhere.settled(self._what.topic, id, revision)
+                await self._queries.elsewhere.settled(self._what.topic, id, revision)
 
     async def ended(self, id: str) -> None:
         """Waits until what was begun has come to its end; for a while, and for nothing where nothing was."""
@@ -180,7 +180,7 @@ class Settling:
             async with asyncio.timeout(SECONDS + 0.5):
                 settled = await self._hub.due(node, revision)
                 question = Ask(id=secrets.token_hex(8), settled=max(settled, 1))
-                answer = await self._questions.ask_here(node, question)
+                answer = await self._queries.ask_here(node, question)
         if answer is None or not answer.in_place:
             log.warning("a node has not got a change in place", of=self._what.topic, node=node)
 

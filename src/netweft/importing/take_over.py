@@ -14,11 +14,11 @@ from netweft.api.faults import HTTPBadRequest, of_store
 from netweft.api.resources.l3 import conntrack_helpers as helper_parts
 from netweft.api.resources.l3 import port_forwardings as forwarding_parts
 from netweft.api.resources.qos import RULE_TYPES
-from netweft.control import holding, qos, quotas
+from netweft.control import locks, qos, quotas
 from netweft.control.errors import Refused
 from netweft.control.l3 import conntrack_helpers, forwardings
 from netweft.control.l3.associations import FORWARDED_TO
-from netweft.control.l3.attached import INFO, Asker
+from netweft.control.l3.attached import INFO, Requester
 from netweft.control.l3.owners import INTERFACE, ITS_PORT
 from netweft.control.l3.routers import Routers
 from netweft.control.rbac import DuplicateRbacPolicy
@@ -28,7 +28,7 @@ from netweft.plugins.identity import Context
 from netweft.store import Object, Store, StoreError, WriteTransaction
 
 _ADMIN = Context(user_id="import", user_name="import", project_id="", roles=frozenset({"admin", "member", "reader"}))
-_ASKER = Asker(None, True)
+_ASKER = Requester(None, True)
 # what null says something about; elsewhere it is what an object has that was given nothing
 _NULL_SAYS = frozenset({"gateway_ip"})
 Work: TypeAlias = Callable[[WriteTransaction], object]
@@ -108,7 +108,7 @@ class TakeOver:
 
     def _create(self, kind: str, item: Object, tx: WriteTransaction, **values: object) -> Object:
         wanted = self._wanted(self._resources[kind], item) | values
-        holding.to_create(tx, kind, [wanted])
+        locks.to_create(tx, kind, [wanted])
         (made,) = self._resources[kind].use_cases.create(tx, [wanted])
         return made
 
@@ -127,7 +127,7 @@ class TakeOver:
             yield self._done(called, part, partial(self._in_parent, kind, item["id"], work, part))
 
     def _in_parent(self, kind: str, id: str, work: PartWork, part: Object, tx: WriteTransaction) -> None:
-        parent = holding.to_change(tx, kind, id, _named_by(part))
+        parent = locks.to_change(tx, kind, id, _named_by(part))
         if parent is None:
             raise self._resources[kind].not_found(id=id)
         work(parent, part, tx)
@@ -157,7 +157,7 @@ class TakeOver:
         wanted = self._wanted(self._resources["routers"], router)
         if wanted.get(INFO):
             wanted[INFO] = wanted[INFO] | {ITS_PORT: router.get("port")}
-        holding.to_create(tx, "routers", [wanted])
+        locks.to_create(tx, "routers", [wanted])
         self._routers.create(tx, [wanted])
 
     def _of_router(self, router: Object) -> Iterator[Outcome]:
@@ -218,7 +218,7 @@ def _is_said(attributes: Mapping[str, Attribute], name: str, value: object) -> b
 
 
 def _named_by(part: Object) -> Object:
-    """See control/holding.py: which attribute of the parent says what else is held."""
+    """See control/locks.py: which attribute of the parent says what else is held."""
     if forwardings.PORT in part:
         return {FORWARDED_TO: [part[forwardings.PORT]]}
     return {"port_id": part["port_id"]} if "port_id" in part else {}

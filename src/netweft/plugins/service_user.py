@@ -7,7 +7,7 @@ It is imported by who logs in, and only then: it takes 15 MB and 0.1 s.
 from pathlib import Path
 from typing import Any
 
-from netweft.plugins import here
+from netweft.plugins import own_endpoint
 from netweft.settings import ServerSettings, SettingsError
 
 
@@ -33,7 +33,7 @@ def identity_url(settings: ServerSettings) -> str:
     """Keystone's, with /v3; of this server's own identity as it reaches itself.  Raises SettingsError."""
     if settings.keystone_url:
         return f"{settings.keystone_url.rstrip('/').removesuffix('/v3')}/v3"
-    reached = settings.public_url.rstrip("/") or here.address_of(settings)
+    reached = settings.public_url.rstrip("/") or own_endpoint.address_of(settings)
     if not reached:
         raise SettingsError("keystone_url: needed, since this server listens on no address of its own")
     return f"{reached}/identity/v3"

@@ -17,7 +17,7 @@ from typing import Any
 import uvicorn
 
 from netweft.server.connection import Connection
-from netweft.server.crowd import Crowd, key_of
+from netweft.server.connection_limits import Crowd, key_of
 from netweft.server.session import Session
 from netweft.store.turns import STRANGERS, Turns
 

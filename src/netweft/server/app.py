@@ -38,8 +38,8 @@ from netweft.plugins.identity.nodes import node_for_token
 from netweft.plugins.identity.registry import load_identity
 from netweft.plugins.metadata import Instances
 from netweft.server.faults import fault
-from netweft.server.frame import RequestFrame
-from netweft.server.measured import Measured
+from netweft.server.metrics import Measured
+from netweft.server.middleware import RequestFrame
 from netweft.server.routing import Routes
 from netweft.settings import ServerSettings
 from netweft.store import Store
@@ -64,11 +64,11 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
     )
     resources = networking_api.resources(store, settings, feed.firewalls.look)
     webhooks = Webhooks(settings, store, told(resources, store))
-    checks = networking_api.checks_of(resources, store, settings, feed.lags, feed.questions)
+    checks = networking_api.checks_of(resources, store, settings, feed.lags, feed.queries)
     dashboard = Dashboard(settings, store, networking_api.shown(resources), identity.authenticate)
     routes: list[BaseRoute] = [
         # first: where most requests go
-        *networking_api.build(resources, store, identity.authenticate, settings, feed.lags, feed.questions),
+        *networking_api.build(resources, store, identity.authenticate, settings, feed.lags, feed.queries),
         *load_balancing_api.routes(
             *(store, identity.authenticate, settings, ports, feed.settling.begin, feed.settling.ended),
             keys=StoredKeys(held),

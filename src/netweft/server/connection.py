@@ -9,9 +9,9 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from netweft.server.crowd import Crowd, key_of
+from netweft.server.connection_limits import Crowd, key_of
 from netweft.server.refusal import Refusal, answer_to, malformed, too_long
-from netweft.server.stall import Linger, Stall
+from netweft.server.slow_clients import Linger, Stall
 
 LINE_BYTES = 16 * 1024  # method, path and query
 HEAD_BYTES = 64 * 1024  # all headers together, or trailers

@@ -20,9 +20,9 @@ from netweft.listeners import bind
 from netweft.server.accepting import Server, protocols
 from netweft.server.app import create_app
 from netweft.server.connection import IDLE_SECONDS
-from netweft.server.crowd import Crowd, room
-from netweft.server.ending import Ending
-from netweft.server.measured import Measured
+from netweft.server.connection_limits import Crowd, room
+from netweft.server.metrics import Measured
+from netweft.server.shutdown import Ending
 from netweft.settings import ServerSettings
 from netweft.spans.exporting import exporting
 from netweft.store import Store

@@ -9,9 +9,9 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import OPEN
 
-from netweft.server.crowd import NODES, PAGES, Crowd, key_of
+from netweft.server.connection_limits import NODES, PAGES, Crowd, key_of
 from netweft.server.refusal import answer_to, malformed
-from netweft.server.stall import Linger, Stall
+from netweft.server.slow_clients import Linger, Stall
 from netweft.store.turns import Turns
 from netweft.wire.messages import FEED_PATH
 

@@ -26,7 +26,8 @@ from netweft.reconcile.memo import Fact, Memo
 from netweft.services import node_facts, wiring
 from netweft.services.addresses import Prefix, prefix
 from netweft.services.fields import BALANCED_ZONE, LED_ZONE
-from netweft.services.health.look_ups import Watchable
+from netweft.services.health.indexes import Watchable
+from netweft.services.indexes import Indexes
 from netweft.services.kinds import Item, ItemKey
 from netweft.services.l2.local_vlans import LocalVlans
 from netweft.services.l2.network_hosts import NetworkHosts
@@ -39,18 +40,17 @@ from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.local_routers import LocalRouters
 from netweft.services.l3.metering.labels import Labels
 from netweft.services.l3.neighbours.advertisers import Advertisers
-from netweft.services.l3.neighbours.unsure import Domains, UnsurePorts, may_be_there
+from netweft.services.l3.neighbours.unknown_locations import Domains, UnguardedPorts, may_be_there
 from netweft.services.l3.port_forwarding.wiring import ForwardedAddresses
 from netweft.services.l3.router_numbers import RouterNumbers
 from netweft.services.l3.routing.watched_hops import WatchedHops
 from netweft.services.l3.values import BfdSession, GatewayPlace, Interface, LocalFloatingIp, LocalRouter
 from netweft.services.l3.wiring import place_of
 from netweft.services.lb.admitted import Sources
-from netweft.services.lb.look_ups import Services, Vips, balancer_of, units_of
+from netweft.services.lb.indexes import Services, Vips, balancer_of, units_of
 from netweft.services.lb.trees import Parts, Trees
 from netweft.services.lb.values import VipOnWire
 from netweft.services.lb.wiring import tree, vip_on_wire
-from netweft.services.look_ups import LookUps
 from netweft.services.security.paired_addresses import PairedAddresses
 from netweft.services.security.policies import Policies
 from netweft.services.security.remotes import Remotes
@@ -95,8 +95,8 @@ class Rendering:
         self._floating = FloatingPlaces(self._memo, self._mappings)
         self._trees = Trees()
         self._services = Services(self._memo.put, self._memo.mark)
-        self._look_ups = LookUps(
-            *(Subnets(), PairedAddresses(), self._interfaces, Advertisers(), self.forwarded, UnsurePorts()),
+        self._look_ups = Indexes(
+            *(Subnets(), PairedAddresses(), self._interfaces, Advertisers(), self.forwarded, UnguardedPorts()),
             *(self._domains, Labels(), self._hops, self._router_numbers, Watchable(), Vips(), Sources()),
         )
         self._regrouped: set[str] = set()  # networks

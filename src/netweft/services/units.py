@@ -56,9 +56,9 @@ from netweft.services.l3.routing.bfd import BFD
 from netweft.services.l3.routing.flows import ROUTERS
 from netweft.services.l3.routing.next_hops import NEXT_HOPS, learned
 from netweft.services.l3.wiring import local_router
-from netweft.services.lb import balancing, pieces
+from netweft.services.lb import balancing, fragments
 from netweft.services.lb.balancing import BALANCING
-from netweft.services.lb.look_ups import ANYWHERE, address_of, service_of, units_of
+from netweft.services.lb.indexes import ANYWHERE, address_of, service_of, units_of
 from netweft.services.lb.wiring import local_balancer, spreads, tree
 from netweft.services.metadata.requests import METADATA
 from netweft.services.qos import QOS
@@ -249,7 +249,7 @@ def _speaker(read: Reader, _: Iterable[Service], *where: str) -> list[Item] | No
     if not protocols:
         return None
     gives_pieces = node_facts.host_facts(read).datapath_type == "netdev"
-    return list(pieces.answers(address_of(*where), protocols)) if gives_pieces else []
+    return list(fragments.answers(address_of(*where), protocols)) if gives_pieces else []
 
 
 def _services(read: Reader, _: Iterable[Service]) -> list[Item] | None:

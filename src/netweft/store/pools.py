@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from netweft.store.holding import take_all_turns
+from netweft.store.row_locks import take_all_turns
 from netweft.store.schema import claims, free_ranges, pools
 from netweft.store.sql import Connection, Statement
 

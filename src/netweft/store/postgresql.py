@@ -13,12 +13,12 @@ import structlog
 from psycopg.types.json import set_json_loads
 from sqlalchemy import URL, Engine, create_engine, event
 
-from netweft.store import letters
+from netweft.store import server_messages
 from netweft.store.address import without_password
 from netweft.store.changelog import CHANNEL
 from netweft.store.doorbell import Doorbell
-from netweft.store.letters import Letters
 from netweft.store.pool import Pool
+from netweft.store.server_messages import ServerMessages
 
 __all__ = ["Listener", "as_it_is", "connect", "set_json_loads"]
 
@@ -46,11 +46,11 @@ def as_it_is(value: str | bytes) -> str | bytes:
 
 class Listener:
     """Rings the doorbell when another process commits, and after a lost connection: something may have been missed.
-    Letters go to whoever reads them."""
+    Messages go to whoever reads them."""
 
-    def __init__(self, engine: Engine, doorbell: Doorbell, of: Letters) -> None:
+    def __init__(self, engine: Engine, doorbell: Doorbell, of: ServerMessages) -> None:
         self._url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._doorbell, self._letters = doorbell, of
+        self._doorbell, self._server_messages = doorbell, of
         self._stopped = threading.Event()
         self._ended, self._end = socket.socketpair()  # readable once the other one is closed
         self._thread = threading.Thread(target=self._run, name="netweft-listen", daemon=True)
@@ -74,15 +74,15 @@ class Listener:
     def _listen(self) -> None:
         with psycopg.connect(self._url, autocommit=True) as connection:
             connection.execute(f"LISTEN {CHANNEL}")
-            connection.execute(f"LISTEN {letters.CHANNEL}")
+            connection.execute(f"LISTEN {server_messages.CHANNEL}")
             self._doorbell.ring()
             something = select.poll()
             for what in (connection, self._ended):
                 something.register(what, select.POLLIN)
             while not self._stopped.is_set():
                 for told in connection.notifies(timeout=0):
-                    if told.channel == letters.CHANNEL:
-                        self._letters.heard(told.payload)
+                    if told.channel == server_messages.CHANNEL:
+                        self._server_messages.heard(told.payload)
                     else:
                         self._doorbell.ring()
                 something.poll(_LOOK_SECONDS * 1000)

@@ -17,8 +17,8 @@ from netweft.store.doorbell import Doorbell
 from netweft.store.driver_errors import translating
 from netweft.store.engine import connect, migrate
 from netweft.store.errors import Busy, StoreError
-from netweft.store.letters import Letters
 from netweft.store.schema import meta, metadata
+from netweft.store.server_messages import ServerMessages
 from netweft.store.sql import Statement, transaction
 from netweft.store.transaction import ReadTransaction, WriteTransaction
 from netweft.store.turns import Turns
@@ -59,8 +59,10 @@ class Store:
         self.turns = Turns(embedded=self.embedded)
         with transaction(engine, writing=False) as connection:
             self.history: str = connection.scalar(_history)
-        self.letters = None if self.embedded else Letters(engine)  # None: there is no other server
-        self._listener = None if self.letters is None else _listener(engine, self.doorbell, self.letters)
+        self.server_messages = None if self.embedded else ServerMessages(engine)  # None: there is no other server
+        self._listener = (
+            None if self.server_messages is None else _listener(engine, self.doorbell, self.server_messages)
+        )
 
     @classmethod
     def open(cls, url: str) -> "Store":
@@ -147,7 +149,7 @@ class Store:
             Counters(connection).tidy_up()
 
 
-def _listener(engine: Engine, doorbell: Doorbell, letters: Letters) -> "Listener":
+def _listener(engine: Engine, doorbell: Doorbell, messages: ServerMessages) -> "Listener":
     from netweft.store.postgresql import Listener  # only who has one waits for its driver
 
-    return Listener(engine, doorbell, letters)
+    return Listener(engine, doorbell, messages)

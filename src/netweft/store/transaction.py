@@ -13,7 +13,6 @@ from netweft.store.changelog import Change, Entry, Gone, Operation, Past
 from netweft.store.counters import Counters
 from netweft.store.errors import Duplicate, InUse, Missing, Taken
 from netweft.store.followers import Followers
-from netweft.store.holding import Held, Row, rows_of, take_turns
 from netweft.store.pools import Pools, is_used_up
 from netweft.store.query import (
     Filters,
@@ -29,6 +28,7 @@ from netweft.store.query import (
     page,
     sort_keys,
 )
+from netweft.store.row_locks import Held, Row, rows_of, take_turns
 from netweft.store.schema import LOOKED_UP, claims, links, objects
 from netweft.store.sql import Among, Connection, Statement
 from netweft.store.tokens import Tokens

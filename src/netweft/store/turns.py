@@ -20,7 +20,7 @@ from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from netweft.store.shares import Names, Shares
+from netweft.store.fair_queue import Names, Shares
 
 T = TypeVar("T")
 THREADS = 16  # for a database on the other side of a socket

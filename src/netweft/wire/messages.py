@@ -24,7 +24,7 @@ from netweft.model import FIRST_KINDS, KINDS, Key, NodeFacts, Object, PortStatus
 from netweft.model.counting import Counted
 from netweft.model.health import MemberHealth
 from netweft.wire.causes import Cause
-from netweft.wire.questions import Answer, Ask
+from netweft.wire.queries import Answer, Ask
 
 PROTOCOL = 1
 FEED_PATH = "/netweft/v1/feed"

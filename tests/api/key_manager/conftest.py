@@ -22,7 +22,7 @@ from netweft.control.key_manager.secrets import Secrets
 from netweft.control.l2.ports import Ports
 from netweft.control.security.security_groups import SecurityGroups
 from netweft.server.faults import fault
-from netweft.server.frame import RequestFrame
+from netweft.server.middleware import RequestFrame
 from netweft.settings import ServerSettings
 from netweft.store import Store
 

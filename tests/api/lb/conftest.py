@@ -16,7 +16,7 @@ from netweft.control.l2.ports import Ports
 from netweft.control.lb.tls import NO_KEYS, Keys
 from netweft.control.security.security_groups import SecurityGroups
 from netweft.server.faults import fault
-from netweft.server.frame import RequestFrame
+from netweft.server.middleware import RequestFrame
 from netweft.server.routing import Routes
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store

@@ -8,7 +8,7 @@ from netweft.control.l2.ports import Ports
 from netweft.control.lb import tree
 from netweft.control.lb.balancers import Balancers
 from netweft.control.lb.tls import NO_KEYS
-from netweft.control.lb.words import BALANCERS
+from netweft.control.lb.vocabulary import BALANCERS
 from netweft.control.security.security_groups import SecurityGroups
 from netweft.feed import objects
 from netweft.settings import ServerSettings

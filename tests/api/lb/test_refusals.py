@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.api.lb.conftest import Lb, refused
 
-from netweft.control.lb import words
+from netweft.control.lb import vocabulary
 
 P: dict[str, Any] = {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
 NOBODY = "12345678-0000-4000-8000-000000000000"
@@ -15,7 +15,7 @@ H: dict[str, Any] = {"type": "HTTP", "delay": 1, "timeout": 1, "max_retries": 1}
 MEMBER: dict[str, Any] = {"address": "10.0.0.9", "protocol_port": 80}
 
 
-@pytest.mark.parametrize("listener", words.LISTENER_PROTOCOLS)
+@pytest.mark.parametrize("listener", vocabulary.LISTENER_PROTOCOLS)
 def test_which_pools_a_listener_may_lead_to(lb: Lb, listener: str) -> None:
     balancer = lb.balancer()["id"]
     certificate = {"default_tls_container_ref": "x"} if listener == "TERMINATED_HTTPS" else {}
@@ -24,23 +24,23 @@ def test_which_pools_a_listener_may_lead_to(lb: Lb, listener: str) -> None:
     if certificate:  # there is no key manager
         assert refused(made) == (400, "Could not retrieve certificate: ['x']")
         return
-    for protocol in words.POOL_PROTOCOLS:
+    for protocol in vocabulary.POOL_PROTOCOLS:
         pool = P | {"protocol": protocol, "loadbalancer_id": balancer}
         id = lb.make("/pools", **pool)["id"]
         answer = lb(
             "alice", "PUT", f"/listeners/{made.json()['listener']['id']}", {"listener": {"default_pool_id": id}}
         )
-        allowed = protocol in words.LEADS_TO[listener]
+        allowed = protocol in vocabulary.LEADS_TO[listener]
         assert (answer.status_code == 200) == allowed, answer.text
         if not allowed:
             assert refused(answer)[0] == 400
 
 
-@pytest.mark.parametrize("protocol", words.POOL_PROTOCOLS)
+@pytest.mark.parametrize("protocol", vocabulary.POOL_PROTOCOLS)
 def test_which_monitors_a_pool_may_have(lb: Lb, protocol: str) -> None:
     balancer = lb.balancer()["id"]
     allowed = set()
-    for kind in words.MONITOR_TYPES:
+    for kind in vocabulary.MONITOR_TYPES:
         pool = lb.make("/pools", loadbalancer_id=balancer, **(P | {"protocol": protocol}))["id"]
         monitor = H | {"type": kind, "pool_id": pool, "delay": 5}
         answer = lb("alice", "POST", "/healthmonitors", {"healthmonitor": monitor})
@@ -48,7 +48,7 @@ def test_which_monitors_a_pool_may_have(lb: Lb, protocol: str) -> None:
         assert answer.status_code in (201, 400), answer.text
     datagrams = protocol in ("UDP", "SCTP")
     assert allowed == (
-        {"UDP-CONNECT", "SCTP", "TCP", "HTTP"} if datagrams else {*words.MONITOR_TYPES} - {"UDP-CONNECT", "SCTP"}
+        {"UDP-CONNECT", "SCTP", "TCP", "HTTP"} if datagrams else {*vocabulary.MONITOR_TYPES} - {"UDP-CONNECT", "SCTP"}
     )
 
 

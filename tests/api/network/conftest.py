@@ -18,7 +18,7 @@ from starlette.types import Message
 from netweft.api.app import routes
 from netweft.plugins.identity import Context, Unauthorized
 from netweft.server.faults import fault
-from netweft.server.frame import RequestFrame
+from netweft.server.middleware import RequestFrame
 from netweft.server.routing import Routes
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store

@@ -14,11 +14,11 @@ from tests.api.network.test_rbac import share
 from netweft.api.app import routes
 from netweft.control.explain.snapshot import Lag
 from netweft.control.l2 import binding
-from netweft.feed.questions import Silence
+from netweft.feed.queries import Silence
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store
-from netweft.wire.questions import Answer, Ask
+from netweft.wire.queries import Answer, Ask
 
 PATH = "/netweft/explain"
 FACTS = NodeFacts(tunnel_ip="198.51.100.7", bridge_mappings={"physnet9": "br-ex"})

@@ -21,7 +21,7 @@ from netweft.control.metadata.given import MOST_USER_DATA
 from netweft.plugins.identity import nodes
 from netweft.plugins.metadata import Instances
 from netweft.server.faults import fault
-from netweft.server.frame import RequestFrame
+from netweft.server.middleware import RequestFrame
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store, WriteTransaction
 from netweft.wire.metadata import PATH, Ask, Said

@@ -13,10 +13,10 @@ from tests.api.network.test_explain import UNDERLAY, Place, reports
 
 from netweft.api.app import routes
 from netweft.control.trace.codes import UNDERLAY as UNDERLAY_CODES
-from netweft.feed.questions import Silence
+from netweft.feed.queries import Silence
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store
-from netweft.wire.questions import Answer, Ask, Differs, Exit, Heard, Hop, Interface
+from netweft.wire.queries import Answer, Ask, Differs, Exit, Heard, Hop, Interface
 
 PATH = "/netweft/trace"
 

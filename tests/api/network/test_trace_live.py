@@ -10,10 +10,10 @@ from tests.api.network.l3.test_interfaces import subnet
 from tests.api.network.test_explain import UNDERLAY
 from tests.api.network.test_trace import PATH, TCP, Pair, asking, reports_at
 
-from netweft.feed.questions import Silence
+from netweft.feed.queries import Silence
 from netweft.store import Object, Store
-from netweft.wire.questions import Answer, Ask
-from netweft.wire.watched import Caught, Frame, Watch
+from netweft.wire.captures import Caught, Frame, Watch
+from netweft.wire.queries import Answer, Ask
 
 DATA = b"the frame as the VM sees it"
 

@@ -14,7 +14,7 @@ from tests.netns.l3.test_routing import make_router, subnet_of
 from tests.netns.services.test_dhcp import dhclient, inside, ip, namespace, tentative
 from tests.unit.dataplane.test_router_advert import body, options
 
-from netweft.agent import answers
+from netweft.agent import packet_ins
 from netweft.lab import vm
 from netweft.lab.commands import in_namespace, run
 from netweft.lab.layout import Kind
@@ -281,12 +281,12 @@ def test_one_that_asks_without_end(lab: Lab, blue: str, router: dict[str, Any]) 
     """It is not heard for a while, and costs nobody else his answer."""
     hostile, other = bare(lab, "hv1", blue), bare(lab, "hv1", blue)
     with lab.inside(hostile, "capture") as capture:
-        lab.send_frames(hostile, *[solicitation(hostile)] * 6 * answers.MANY)
+        lab.send_frames(hostile, *[solicitation(hostile)] * 6 * packet_ins.MANY)
         until(lambda: deaf(lab), "a flow takes care of it")
         assert advertised(lab, other)
         capture.stop()
         heard = [frame for frame in map(bytes.fromhex, capture.finish()) if is_advertisement(frame)]
-    assert 0 < len(heard) <= 2 * answers.MANY
+    assert 0 < len(heard) <= 2 * packet_ins.MANY
     until(lambda: not deaf(lab), "it is heard again")
     assert advertised(lab, hostile)
 

@@ -8,9 +8,9 @@ from typing import Any, Self, cast
 
 import pytest
 
-from netweft.agent.asked import overhearing
-from netweft.agent.asked.entry import NotHere
-from netweft.agent.asked.overhearing import listened
+from netweft.agent.queries import vm_setup
+from netweft.agent.queries.trace_input import NotHere
+from netweft.agent.queries.vm_setup import listened
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_TCP
 from netweft.dataplane.packets import arp
 from netweft.dataplane.packets.probe import probe
@@ -19,7 +19,7 @@ from netweft.services.l2.announce import Packet
 from netweft.services.values import LocalNetwork, LocalPort
 from netweft.settings import AgentSettings
 from netweft.testing.region import network, port
-from netweft.wire.questions import MOST_HEARD, Ask, Listen, Sent
+from netweft.wire.queries import MOST_HEARD, Ask, Listen, Sent
 
 NET = network(1)
 VM, ROUTER, OTHER = "fa:16:3e:00:00:05", "fa:16:3e:ff:00:01", "fa:16:3e:00:00:09"
@@ -73,8 +73,8 @@ class Agent:
 
 @pytest.fixture
 def hears(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(overhearing, "Listener", Listener)
-    monkeypatch.setattr(overhearing, "LOOK", 0.05)
+    monkeypatch.setattr(vm_setup, "Listener", Listener)
+    monkeypatch.setattr(vm_setup, "LOOK", 0.05)
 
     def give(*frames: bytes) -> None:
         monkeypatch.setattr(Listener, "given", frames)

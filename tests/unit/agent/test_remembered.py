@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from netweft.agent.asked.remembered import MOST_FLOWS, recent
+from netweft.agent.queries.recent_traffic import MOST_FLOWS, recent
 from netweft.dataplane.unixctl.client import CommandFailed
 from netweft.dataplane.unixctl.flow_cache import SHOW, count, number, remembered
-from netweft.wire.questions import Heard, Sent
+from netweft.wire.queries import Heard, Sent
 
 OWN, TO = "fa:16:3e:40:90:65", "fa:16:3e:00:00:99"
 SHOWN = """netdev@ovs-netdev:

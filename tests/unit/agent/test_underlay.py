@@ -2,7 +2,7 @@
 
 import pytest
 
-from netweft.agent.asked.underlay import next_hop
+from netweft.agent.queries.underlay import next_hop
 
 HEAD = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
 ROUTES = HEAD + "".join(

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from netweft.agent.asked.wired import _names
+from netweft.agent.queries.wiring import _names
 from netweft.dataplane.ovsdb.view import OvsView
 from netweft.model import Network, Port, Segment
 from netweft.services.values import LocalNetwork, LocalPort

@@ -12,7 +12,7 @@ from netweft.api.resources.checks.concern import Concerns, looked_at
 from netweft.api.resources.checks.due import Due
 from netweft.api.resources.checks.runner import Rows, Runner
 from netweft.api.resources.checks.verdict import Verdict
-from netweft.api.resources.trace.wanted import Wanted
+from netweft.api.resources.trace.arguments import Wanted
 from netweft.control import checks
 from netweft.control.checks import FAILING, PASSING, PENDING, UNKNOWN, Checks
 from netweft.control.errors import BadRequest

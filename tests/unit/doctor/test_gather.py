@@ -10,9 +10,9 @@ import pytest
 
 from netweft.cli.main import main
 from netweft.doctor import gather_host, processes
-from netweft.doctor.asking import ask
+from netweft.doctor.server_probe import ask
 from netweft.store import Store
-from netweft.store.looking import look
+from netweft.store.inspection import look
 
 
 def test_a_database_is_looked_at_and_left_as_it_is(tmp_path: Path) -> None:

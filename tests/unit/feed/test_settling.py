@@ -11,7 +11,7 @@ from netweft.control.fwaas import status as firewalls
 from netweft.control.lb import tree
 from netweft.feed import settling
 from netweft.model.fwaas import FIREWALL_GROUP
-from netweft.wire.questions import Answer, Ask
+from netweft.wire.queries import Answer, Ask
 
 PENDING = {"provisioning_status": "PENDING_CREATE", tree.CHANGE: 1, tree.AFFECTED: []}
 
@@ -55,7 +55,7 @@ async def test_the_nodes_that_have_it_say_so(rig: Rig) -> None:
     await recorder.until(lambda: recorder.changes)
     await other.until(lambda: other.changes)
     async with asyncio.timeout(PATIENCE):
-        while not (rig.feed.questions.is_here("hv1") and rig.feed.questions.is_here("hv2")):
+        while not (rig.feed.queries.is_here("hv1") and rig.feed.queries.is_here("hv2")):
             await asyncio.sleep(0.01)
     balancer(rig)
     async with asyncio.timeout(PATIENCE):
@@ -115,7 +115,7 @@ async def test_a_firewall_group_is_in_place_once_its_nodes_say_so(rig: Rig) -> N
     client.on_asked = answer
     await recorder.until(lambda: recorder.changes)
     async with asyncio.timeout(PATIENCE):
-        while not rig.feed.questions.is_here("hv1"):
+        while not rig.feed.queries.is_here("hv1"):
             await asyncio.sleep(0.01)
     group = {"ports": ["p1"], "admin_state_up": True, "ingress_firewall_policy_id": "y1"}
     rig.write("firewall_groups", id="f1", egress_firewall_policy_id=None, **group)

@@ -11,7 +11,7 @@ from tests.waiting import PATIENCE
 
 from netweft.listeners import bind
 from netweft.server import accepting
-from netweft.server.crowd import Crowd
+from netweft.server.connection_limits import Crowd
 from netweft.store.turns import Turns
 
 ROOMY = 100

@@ -8,12 +8,12 @@ from structlog.testing import capture_logs
 from tests.unit.server.place import ROOMY, Client, Place, run
 from tests.waiting import PATIENCE, until
 
-from netweft.server import connection, crowd, stall
+from netweft.server import connection, connection_limits, slow_clients
 
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crowd, "SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr(connection_limits, "SWEEP_SECONDS", 0.05)
 
 
 GET = b"GET %b HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -131,7 +131,7 @@ def test_a_request_is_worked_on_as_long_as_it_takes(monkeypatch: pytest.MonkeyPa
 
 
 def test_who_does_not_read_the_answer_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stall, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(slow_clients, "STALL_SECONDS", 0.5)
 
     async def test(here: Place) -> None:
         client = await here.connect()

@@ -11,7 +11,7 @@ from tests.unit.server.place import Client, Place, run
 from tests.waiting import until
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from netweft.server import crowd, session, stall
+from netweft.server import connection_limits, session, slow_clients
 from netweft.server.session import Session
 
 UPGRADE = (
@@ -26,7 +26,7 @@ PONGS = bytes((0x8A, 125)) + PINGED
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crowd, "SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr(connection_limits, "SWEEP_SECONDS", 0.05)
 
 
 def frame(data: bytes, kind: int = BINARY) -> bytes:
@@ -58,7 +58,7 @@ async def _pour(client: Client, data: bytes) -> int:
 
 
 def test_a_node_that_pings_and_does_not_read_fills_no_memory_and_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stall, "STALL_SECONDS", 2.0)
+    monkeypatch.setattr(slow_clients, "STALL_SECONDS", 2.0)
 
     async def test(here: Place) -> None:
         client, there = await node(here, b"/heard")

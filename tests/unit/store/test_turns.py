@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.waiting import PATIENCE, until
 
-from netweft.store import shares
-from netweft.store.shares import Shares
+from netweft.store import fair_queue
+from netweft.store.fair_queue import Shares
 from netweft.store.turns import Turns, asking
 
 
@@ -47,7 +47,7 @@ def test_what_one_had_while_nobody_waited_is_hardly_held_against_it(within: tupl
         queue.push(early, early)
         queue.push(late, late)
     served = serve(queue, 0.01, 400)
-    assert sum(one == early for one in served) >= (400 - shares.DEBT / 0.01) / 2 - 1
+    assert sum(one == early for one in served) >= (400 - fair_queue.DEBT / 0.01) / 2 - 1
 
 
 def test_projects_have_the_same_share_and_so_have_users_within_one() -> None:
@@ -132,7 +132,7 @@ def test_a_name_that_gets_names_within_it_keeps_what_waits_in_order() -> None:
 
 
 def test_names_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shares, "REMEMBERED", 10)
+    monkeypatch.setattr(fair_queue, "REMEMBERED", 10)
     queue: Shares[int] = Shares()
     for number in range(1000):
         queue.push((str(number), "u"), number)

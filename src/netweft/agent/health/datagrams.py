@@ -13,7 +13,7 @@ from typing import Final
 
 from netweft.agent.health.crc32c import crc32c
 from netweft.agent.health.ground import OURS, CannotAsk, Ground
-from netweft.agent.health.heard import Heard
+from netweft.agent.health.outcomes import Heard
 from netweft.dataplane.packets.datagram import checksum
 from netweft.services.health.watched import Watched
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Final
 
 from netweft.agent.health.ground import OURS, CannotAsk, Ground
-from netweft.agent.health.heard import Heard, failed
+from netweft.agent.health.outcomes import Heard, failed
 from netweft.services.health.watched import Watched
 
 HEAD_BYTES: Final = 4096  # of an answer: a status line is shorter

@@ -10,8 +10,8 @@ from typing import Final
 import structlog
 from msgspec.structs import replace
 
-from netweft.agent.health.asking import ask
 from netweft.agent.health.ground import Ground
+from netweft.agent.health.probes import ask
 from netweft.agent.health.verdict import Verdict
 from netweft.model.health import MOST_WHY, MemberHealth
 from netweft.services.health import ends

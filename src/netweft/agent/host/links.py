@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from netweft.dataplane.host import seen
+from netweft.dataplane.host import kernel_state
 from netweft.dataplane.host.errors import HostError
 from netweft.dataplane.host.monitor import HostMonitor
 from netweft.dataplane.host.values import Address, Endpoint, VethPair
@@ -103,7 +103,7 @@ class LinksSide:
     def _is_as_wanted(self) -> bool:
         """But for endpoints."""
         found = _addresses_here()
-        wanted = {seen.canonical(ip) for link in self._links for ip in _addresses(link)}
+        wanted = {kernel_state.canonical(ip) for link in self._links for ip in _addresses(link)}
         if self._obsolete() or (self._sweep and any(one.ours and one.ip not in wanted for one in found)):
             return False
         return all(_is_there(link, found) for link in self._links if not isinstance(link, Endpoint))
@@ -163,15 +163,15 @@ def _addresses(link: VethPair | Address | Endpoint) -> tuple[str, ...]:
             return ()
 
 
-def _addresses_here() -> list[seen.HostAddress]:
+def _addresses_here() -> list[kernel_state.HostAddress]:
     with contextlib.suppress(HostError):  # whoever has to change something gets the error
-        return seen.addresses()
+        return kernel_state.addresses()
     return []
 
 
 def _ours_here() -> set[str]:
     with contextlib.suppress(HostError):  # they stay until they can be distinguished
-        return seen.ours()
+        return kernel_state.ours()
     return set()
 
 
@@ -182,15 +182,15 @@ def _leaves_checksums(link: VethPair) -> bool:
     return any(map(tx_checksum, _names(link)))
 
 
-def _is_there(link: VethPair | Address | Endpoint, found: Iterable[seen.HostAddress]) -> bool:
+def _is_there(link: VethPair | Address | Endpoint, found: Iterable[kernel_state.HostAddress]) -> bool:
     with contextlib.suppress(HostError, OSError):  # likewise
         match link:
             case VethPair():
-                return seen.is_joined(link) and not _leaves_checksums(link)
+                return kernel_state.is_joined(link) and not _leaves_checksums(link)
             case Address():
-                return seen.has(link, found)
+                return kernel_state.has(link, found)
             case Endpoint():
-                return seen.has(Address(link.interface, *link.addresses[0]), found)
+                return kernel_state.has(Address(link.interface, *link.addresses[0]), found)
     return False
 
 

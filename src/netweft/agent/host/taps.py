@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
-from netweft.dataplane.host import seen
+from netweft.dataplane.host import kernel_state
 from netweft.dataplane.host.errors import HostError
 from netweft.dataplane.ovsdb.rows import Vif
 
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 def _switch_on(interface: str, ifindex: int) -> bool:
-    found = seen.link(interface)
+    found = kernel_state.link(interface)
     if found is None or found.kind != TAP or found.number != ifindex or found.up:
         return False
     from netweft.dataplane.host.taps import switch_on  # the netlink library takes long to import

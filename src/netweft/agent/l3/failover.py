@@ -16,8 +16,8 @@ from functools import partial
 import structlog
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3.askers import Answering, on_wire, probes_on_wire, probes_outside
-from netweft.agent.l3.asking import Asking, Silence
+from netweft.agent.l3.address_probes import Asking, Silence
+from netweft.agent.l3.requesters import Answering, on_wire, probes_on_wire, probes_outside
 from netweft.agent.l3.seats import Ports, Seat
 from netweft.agent.l3.sightings import Look, Sightings
 from netweft.dataplane.openflow.flow import Flow

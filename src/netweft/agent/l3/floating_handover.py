@@ -18,7 +18,7 @@ import structlog
 from msgspec import Struct
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3.asking import Asking, Silence
+from netweft.agent.l3.address_probes import Asking, Silence
 from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp

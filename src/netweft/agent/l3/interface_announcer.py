@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3.due import Due
+from netweft.agent.l3.repeats import Due
 from netweft.dataplane.packets import arp, icmp
 from netweft.services.addresses import Prefix, octets
 from netweft.services.dhcp.requests import to_port

@@ -17,8 +17,8 @@ import structlog
 from msgspec import Struct
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3.askers import by_interface
 from netweft.agent.l3.news import News
+from netweft.agent.l3.requesters import by_interface
 from netweft.dataplane.packets import arp
 from netweft.dataplane.packets.datagram import IpAddress
 from netweft.services.addresses import octets, parsed, text
@@ -153,8 +153,8 @@ def _by_gateway(gateway: Gateway, address: IpAddress) -> Iterator[Packet]:
 def _inside(desired: Desired) -> Iterator[tuple[Watched, Target]]:
     """Who is known is asked alone."""
     for router, interface in desired.watching():
-        asker = by_interface(desired, router, interface)
+        requester = by_interface(desired, router, interface)
         for hop in interface.watched:
             address, its_mac = parsed(text(hop.address)), octets(hop.mac) if hop.mac else None
-            asks = partial(asker.questions, address, its_mac)
+            asks = partial(requester.questions, address, its_mac)
             yield Watched(interface.port.id, address), Target(interface.network.network.id, None, its_mac, asks)

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3.askers import Asker, asker, askers_on, by_gateway, unlike
-from netweft.agent.l3.due import Due
-from netweft.agent.l3.held import Known, Place, Question, next_hop_of
 from netweft.agent.l3.interface_announcer import InterfaceAnnouncer
+from netweft.agent.l3.neighbour_entries import Known, Place, Question, next_hop_of
+from netweft.agent.l3.neighbour_shares import Shares
 from netweft.agent.l3.news import News
 from netweft.agent.l3.next_hop_watch import NextHopWatch
-from netweft.agent.l3.shares import Shares
+from netweft.agent.l3.repeats import Due
+from netweft.agent.l3.requesters import Requester, by_gateway, requester, requesters_on, unlike
 from netweft.agent.l3.undelivered import undelivered
 from netweft.agent.l3.wire_announcer import WireAnnouncer
 from netweft.dataplane.openflow.flow import Flow
@@ -127,7 +127,7 @@ class Resolver:
         router = self._desired.router_at(packet.fields.get(ROUTER, 0))
         address = next_hop_of(packet)
         vlan, own = packet.fields.get(LOCAL_VLAN), packet.frame[6:12]
-        who = asker(self._desired, router, vlan, address, own) if router else None
+        who = requester(self._desired, router, vlan, address, own) if router else None
         if who is not None:
             self._wait(Place(who.network.network.id, address), who, packet)
         return who is not None
@@ -135,7 +135,7 @@ class Resolver:
     async def found_out(self, router: int, vlan: int, address: IpAddress, own: bytes) -> bool:
         """Asked for as with a packet that waits for it.  Before long: False: nobody has answered yet, or may."""
         its = self._desired.router_at(router)
-        who = asker(self._desired, its, vlan, address, own) if its else None
+        who = requester(self._desired, its, vlan, address, own) if its else None
         if who is None:
             return False
         place, deadline = Place(who.network.network.id, address), _now() + SEEK
@@ -152,7 +152,7 @@ class Resolver:
     async def silent(self, mac: bytes, target: IpAddress) -> IpAddress | None:
         """The next hop with this MAC, for what is sent to `target`, if it does not answer any more."""
         place = self._next_hop_with(mac, target)
-        who = place and next((one for one in self._askers(place) if one.is_on_link(place.address)), None)
+        who = place and next((one for one in self._requesters(place) if one.is_on_link(place.address)), None)
         if place is None or who is None:
             return None
         known, deadline = self._known[place], _now() + SEEK
@@ -168,13 +168,13 @@ class Resolver:
     def _next_hop_with(self, mac: bytes, target: IpAddress) -> Place | None:
         here = [place for place, known in self._known.items() if known.mac == mac]
         itself = next((place for place in here if place.address == target), None)
-        led_to = (place for place in here if any(one.leads_to(place.address) for one in self._askers(place)))
+        led_to = (place for place in here if any(one.leads_to(place.address) for one in self._requesters(place)))
         return itself or next(led_to, None)
 
-    def _askers(self, place: Place) -> Iterable[Asker]:
-        return askers_on(self._desired, place.network_id)
+    def _requesters(self, place: Place) -> Iterable[Requester]:
+        return requesters_on(self._desired, place.network_id)
 
-    def _wait(self, place: Place, who: Asker, packet: PacketIn) -> None:
+    def _wait(self, place: Place, who: Requester, packet: PacketIn) -> None:
         known = self._known.get(place)
         if known is not None:  # its flow is about to be there
             known.since = _now()
@@ -190,12 +190,12 @@ class Resolver:
         if len(question.packets) < MOST_PACKETS:
             question.packets.append(packet)
 
-    def _has_room(self, place: Place, who: Asker, by: int) -> bool:
+    def _has_room(self, place: Place, who: Requester, by: int) -> bool:
         """For what routes lead to there always is: nobody who tries each address takes it away."""
         if who.leads_to(place.address):
             return True
-        waiting = [one for one in self._questions.values() if one.asker.port_id == who.port_id]
-        known = sum(one.asker == who.port_id for one in self._known.values())
+        waiting = [one for one in self._questions.values() if one.requester.port_id == who.port_id]
+        known = sum(one.requester == who.port_id for one in self._known.values())
         most = MOST_OF_ONE if self._desired.port_at(by) else MOST_OF_OTHERS
         its_own = sum(one.by == by for one in waiting) if by else 0
         return len(waiting) < MOST_WAITING and its_own < most and known < MOST_KNOWN
@@ -203,7 +203,7 @@ class Resolver:
     def said(self, to: bytes, said: arp.Said) -> None:
         """Only what was asked for is believed."""
         for place, question in list(self._questions.items()):
-            if question.asker.is_gateway and place.address == said.address and question.asker.mac == to:
+            if question.requester.is_gateway and place.address == said.address and question.requester.mac == to:
                 self._is_there(place, said.mac)
 
     def _claimed(self, network_id: str, said: arp.Said) -> None:
@@ -215,18 +215,18 @@ class Resolver:
 
     def _is_there(self, place: Place, mac: bytes) -> None:
         question, known = self._questions.pop(place, None), self._known.get(place)
-        self._learn(place, mac, known, question.asker.port_id if question else "")
+        self._learn(place, mac, known, question.requester.port_id if question else "")
         if question is not None:
             for packet in question.packets:
-                self._send(to_network(question.asker.network.vlan, mac + packet.frame[6:]))
+                self._send(to_network(question.requester.network.vlan, mac + packet.frame[6:]))
 
-    def _learn(self, place: Place, mac: bytes, before: Known | None = None, asker: str = "") -> None:
+    def _learn(self, place: Place, mac: bytes, before: Known | None = None, requester: str = "") -> None:
         if before is None or before.mac != mac:
             self._desired.learn(place.network_id, str(place.address), mac.hex(":"))
             self._wake()
         now = _now()
-        since, asker = (before.since, before.asker) if before else (now, asker)
-        self._known[place] = Known(mac, since, now + AGAIN_AFTER + random.uniform(0, SPREAD), asker)
+        since, requester = (before.since, before.requester) if before else (now, requester)
+        self._known[place] = Known(mac, since, now + AGAIN_AFTER + random.uniform(0, SPREAD), requester)
 
     # what time brings
 
@@ -240,7 +240,9 @@ class Resolver:
         now = _now()
         here = self._ends() if self._questions else {}
         for place, question in list(self._questions.items()):
-            if question.asker.is_gateway and question.asker.mac not in _macs(here.get(question.asker.port_id)):
+            if question.requester.is_gateway and question.requester.mac not in _macs(
+                here.get(question.requester.port_id)
+            ):
                 del self._questions[place]  # by its MAC, which is elsewhere now, switches would look for it here
             elif now >= question.due:
                 if question.tries > len(PATIENCE):
@@ -280,13 +282,13 @@ class Resolver:
                     self._questions[place] = Question(who, now)
 
     def _look_again(self, network_id: str, now: float) -> None:
-        askers = list(askers_on(self._desired, network_id))
+        requesters = list(requesters_on(self._desired, network_id))
         here = [(place, known) for place, known in self._known.items() if place.network_id == network_id]
         much = len(here) > MUCH
         for place, known in here:
-            who = next((one for one in askers if one.is_on_link(place.address)), None)
+            who = next((one for one in requesters if one.is_on_link(place.address)), None)
             old = much and now - known.since > FORGET_AFTER
-            if who is None or (old and not any(one.leads_to(place.address) for one in askers)):
+            if who is None or (old and not any(one.leads_to(place.address) for one in requesters)):
                 self._forget(place)
             elif now > known.again and place not in self._questions:
                 self._questions[place] = Question(who, now)
@@ -295,7 +297,7 @@ class Resolver:
         """What is known at first of who has it, then of all."""
         known = self._known.get(place)
         alone = known.mac if known and not question.tries else None
-        for packet in question.asker.questions(place.address, alone):
+        for packet in question.requester.questions(place.address, alone):
             self._send(packet)
         question.due = _now() + PATIENCE[min(question.tries, len(PATIENCE) - 1)]
         question.tries += 1
@@ -309,7 +311,7 @@ class Resolver:
         if known is None:
             return
         log.info("next hop does not answer", address=str(place.address), network=place.network_id)
-        if question.asker.leads_to(place.address):
+        if question.requester.leads_to(place.address):
             known.again = _now() + AGAIN_AFTER
         else:
             self._forget(place)
@@ -317,7 +319,7 @@ class Resolver:
     def _say_so(self, question: Question) -> None:
         """To who waited."""
         for packet in question.packets:
-            if question.asker.is_gateway:  # it has been translated
+            if question.requester.is_gateway:  # it has been translated
                 router = self._desired.router_at(packet.fields.get(ROUTER, 0))
                 said = unanswered(packet.frame, router) if router else None
             else:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3.askers import answering
+from netweft.agent.l3.requesters import answering
 from netweft.agent.l3.resolver import Resolver
 from netweft.agent.l3.undelivered import undelivered
 from netweft.dataplane.openflow.messages import PacketIn

@@ -10,9 +10,9 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3.askers import answering
-from netweft.agent.l3.due import Due
 from netweft.agent.l3.news import News
+from netweft.agent.l3.repeats import Due
+from netweft.agent.l3.requesters import answering
 from netweft.dataplane.packets import arp, icmp
 from netweft.services.addresses import Prefix
 from netweft.services.l2.announce import Packet

@@ -19,7 +19,7 @@ from netweft.control.lb import proxies, tree
 from netweft.control.lb.balancers import Balancers
 from netweft.control.lb.proxies import Proxies
 from netweft.control.lb.tls import NO_KEYS, Keys
-from netweft.control.lb.words import BALANCERS
+from netweft.control.lb.vocabulary import BALANCERS
 from netweft.control.standard import UseCases
 from netweft.plugins.identity import Authenticate
 from netweft.settings import ServerSettings

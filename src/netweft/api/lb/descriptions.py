@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from netweft.api import checks
 from netweft.api.lb import fields
 from netweft.api.lb.fields import PORT, REQUIRED, TIMEOUT, Field, Fields, flag, number, one_of, shown, whole
-from netweft.control.lb import words
+from netweft.control.lb import vocabulary
 from netweft.model.load_balancer import LOAD_BALANCER
 
 MOST_BELOW: Final = 1000  # of each kind, in one body
@@ -70,7 +70,7 @@ _VIP = {
 BALANCER = Kind(
     "loadbalancer",
     "loadbalancers",
-    words.BALANCERS,
+    vocabulary.BALANCERS,
     "Load Balancer",
     {
         **_COMMON,
@@ -95,14 +95,14 @@ _TLS = {
 _LISTENER: Fields = {
     **_COMMON,
     **_DESCRIPTION,
-    "protocol": Field(check=one_of(*words.LISTENER_PROTOCOLS), default=REQUIRED, put=False),
+    "protocol": Field(check=one_of(*vocabulary.LISTENER_PROTOCOLS), default=REQUIRED, put=False),
     "protocol_port": whole(PORT, default=REQUIRED, put=False),
     "connection_limit": whole(number(-1, 2**31 - 1), default=-1),
     "default_pool_id": Field(check=fields.uuid),
     "default_tls_container_ref": _REF,
     "sni_container_refs": _REFS,
     "client_ca_tls_container_ref": _REF,
-    "client_authentication": Field(check=one_of(*words.CLIENT_AUTHENTICATION), default="NONE", filter=False),
+    "client_authentication": Field(check=one_of(*vocabulary.CLIENT_AUTHENTICATION), default="NONE", filter=False),
     "client_crl_container_ref": _REF,
     **_TLS,
     "insert_headers": Field(check=fields.headers, default={}, filter=False, sort=False),
@@ -120,7 +120,7 @@ _LISTENER: Fields = {
 LISTENER = Kind(
     "listener",
     "listeners",
-    words.LISTENERS,
+    vocabulary.LISTENERS,
     "Listener",
     {**_LISTENER, "loadbalancer_id": _BALANCER_ID},
     {"default_pool": (False, "pool"), "l7policies": (True, "l7policy")},
@@ -128,9 +128,9 @@ LISTENER = Kind(
 _POOL: Fields = {
     **_COMMON,
     **_DESCRIPTION,
-    "protocol": Field(check=one_of(*words.POOL_PROTOCOLS), default=REQUIRED, put=False),
-    "lb_algorithm": Field(check=one_of(*words.ALGORITHMS), default=REQUIRED),
-    "session_persistence": Field(check=fields.persistence(words.PERSISTENCE), filter=False, sort=False),
+    "protocol": Field(check=one_of(*vocabulary.POOL_PROTOCOLS), default=REQUIRED, put=False),
+    "lb_algorithm": Field(check=one_of(*vocabulary.ALGORITHMS), default=REQUIRED),
+    "session_persistence": Field(check=fields.persistence(vocabulary.PERSISTENCE), filter=False, sort=False),
     "tls_enabled": flag(default=False, filter=False),
     "tls_container_ref": _REF,
     "ca_tls_container_ref": _REF,
@@ -144,7 +144,7 @@ _POOL: Fields = {
 POOL = Kind(
     "pool",
     "pools",
-    words.POOLS,
+    vocabulary.POOLS,
     "Pool",
     {
         **_POOL,
@@ -156,7 +156,7 @@ POOL = Kind(
 MEMBER = Kind(
     "member",
     "members",
-    words.MEMBERS,
+    vocabulary.MEMBERS,
     "Member",
     {
         **_COMMON,
@@ -170,44 +170,44 @@ MEMBER = Kind(
         "request_sriov": flag(default=False, put=False, shown=False, filter=False),
         "vnic_type": shown(filter=False),
     },
-    parent=("pool_id", words.POOLS),
+    parent=("pool_id", vocabulary.POOLS),
 )
 _MONITOR: Fields = {
     **_COMMON,
-    "type": Field(check=one_of(*words.MONITOR_TYPES), default=REQUIRED, put=False),
+    "type": Field(check=one_of(*vocabulary.MONITOR_TYPES), default=REQUIRED, put=False),
     "delay": whole(number(0, 2**31 - 1), default=REQUIRED),
     "timeout": whole(number(0, 2**31 - 1), default=REQUIRED),
     "max_retries": whole(number(1, 10), default=REQUIRED),
     "max_retries_down": whole(number(1, 10), default=3),
-    "http_method": Field(check=one_of(*words.HTTP_METHODS)),
+    "http_method": Field(check=one_of(*vocabulary.HTTP_METHODS)),
     "url_path": Field(check=fields.url_path),
     "expected_codes": Field(check=fields.expected_codes),
-    "http_version": Field(check=one_of(*words.HTTP_VERSIONS), filter=False),
+    "http_version": Field(check=one_of(*vocabulary.HTTP_VERSIONS), filter=False),
     "domain_name": Field(check=fields.domain_name, filter=False),
     "pools": _IDS,
 }
 MONITOR = Kind(
     "healthmonitor",
     "healthmonitors",
-    words.MONITORS,
+    vocabulary.MONITORS,
     "Health Monitor",
     {**_MONITOR, "pool_id": Field(check=fields.uuid, default=REQUIRED, put=False, shown=False)},
 )
 _POLICY: Fields = {
     **_COMMON,
     **_DESCRIPTION,
-    "action": Field(check=one_of(*words.ACTIONS), default=REQUIRED),
+    "action": Field(check=one_of(*vocabulary.ACTIONS), default=REQUIRED),
     "position": whole(number(1, 2**31 - 1), default=2**31 - 1),
     "redirect_pool_id": Field(check=fields.uuid),
     "redirect_url": Field(check=fields.url),
     "redirect_prefix": Field(check=fields.url),
-    "redirect_http_code": whole(one_of(*words.REDIRECT_CODES)),
+    "redirect_http_code": whole(one_of(*vocabulary.REDIRECT_CODES)),
     "rules": _IDS,
 }
 POLICY = Kind(
     "l7policy",
     "l7policies",
-    words.POLICIES,
+    vocabulary.POLICIES,
     "L7 Policy",
     {**_POLICY, "listener_id": Field(check=fields.uuid, default=REQUIRED, put=False)},
     {"rules": (True, "rule"), "redirect_pool": (False, "pool")},
@@ -215,17 +215,17 @@ POLICY = Kind(
 RULE = Kind(
     "rule",
     "rules",
-    words.L7RULES,
+    vocabulary.L7RULES,
     "L7 Rule",
     {
         **{name: field for name, field in _COMMON.items() if name != "name"},
-        "type": Field(check=one_of(*words.RULE_TYPES), default=REQUIRED),
-        "compare_type": Field(check=one_of(*words.COMPARE_TYPES), default=REQUIRED),
+        "type": Field(check=one_of(*vocabulary.RULE_TYPES), default=REQUIRED),
+        "compare_type": Field(check=one_of(*vocabulary.COMPARE_TYPES), default=REQUIRED),
         "key": Field(check=fields.line),
         "value": Field(check=fields.line, default=REQUIRED),
         "invert": flag(default=False),
     },
-    parent=("l7policy_id", words.POLICIES),
+    parent=("l7policy_id", vocabulary.POLICIES),
 )
 KINDS: Final[Sequence[Kind]] = (BALANCER, LISTENER, POOL, MEMBER, MONITOR, POLICY, RULE)
 _BY_KIND: Final = {one.kind: one for one in KINDS}

@@ -18,7 +18,7 @@ from netweft.api.lb.descriptions import BALANCER, LISTENER, MEMBER, MOST_BELOW, 
 from netweft.api.lb.service import Service
 from netweft.api.running import MANY, Run
 from netweft.control.lb import stats
-from netweft.control.lb.words import LISTENERS
+from netweft.control.lb.vocabulary import LISTENERS
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.plugins.identity import Context
 from netweft.store import Object, Query, ReadTransaction, Store

@@ -11,22 +11,15 @@ from netweft.api.faults import HTTPBadRequest
 from netweft.api.lb import named, policy, views
 from netweft.api.lb.descriptions import BALANCER, MEMBER, Kind
 from netweft.api.lb.listing import Listing
-from netweft.control import holding
-from netweft.control.lb import listeners, members, pools, quota, tree, words
+from netweft.control import locks
+from netweft.control.lb import listeners, members, pools, quota, tree, vocabulary
 from netweft.control.lb.balancers import Balancers
 from netweft.control.lb.children import USES
 from netweft.control.lb.errors import LbNotFound, ValidationFailure
 from netweft.control.lb.proxies import NotPlaced
 from netweft.control.lb.tls import Keys
 from netweft.control.lb.tree import Tree
-from netweft.control.lb.words import (
-    BALANCERS,
-    LISTENERS,
-    MEMBERS,
-    MONITORS,
-    POLICIES,
-    POOLS,
-)
+from netweft.control.lb.vocabulary import BALANCERS, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.plugins.identity import Context
 from netweft.store import Object, Query, ReadTransaction, Store, WriteTransaction
@@ -92,7 +85,7 @@ class Service:
         row = _found(tx, kind.kind, id)
         policy.require_read(context, row["project_id"])
         if kind.parent is not None and parent is not None and row[kind.parent[0]] != parent:
-            raise LbNotFound(resource=words.TITLES[kind.kind], id=id)
+            raise LbNotFound(resource=vocabulary.TITLES[kind.kind], id=id)
         return row
 
     # -- writing
@@ -166,7 +159,7 @@ class Service:
 
         def work(tx: WriteTransaction, *, placed: bool) -> tuple[Raw, Tree]:
             asked = wanted | {"project_id": project}
-            holding.to_create(tx, BALANCERS, [asked])
+            locks.to_create(tx, BALANCERS, [asked])
             named.check_balancer(tx, context, asked)
             on = self._balancers.create(tx, asked, placed=placed)
             return told({BALANCER.member: views.Whole(tx.glance, on.balancer).told()}), on
@@ -203,9 +196,9 @@ class Service:
         if listener_id:
             on, listener = tree.held(tx, LISTENERS, listener_id)
             if balancer_id and on.id != balancer_id:
-                raise LbNotFound(resource=words.TITLES[LISTENERS], id=listener_id)
+                raise LbNotFound(resource=vocabulary.TITLES[LISTENERS], id=listener_id)
         elif balancer_id:
-            holding.to_create(tx, kind.kind, [{LOAD_BALANCER: balancer_id}])
+            locks.to_create(tx, kind.kind, [{LOAD_BALANCER: balancer_id}])
             on = Tree.of(tx, balancer_id)
         else:
             raise ValidationFailure(detail="Must provide at least one of: loadbalancer_id, listener_id")
@@ -220,7 +213,7 @@ class Service:
         on, current = tree.held(tx, kind.kind, id)
         policy.require_write(context, current["project_id"])
         if kind.parent is not None and current[kind.parent[0]] != parent:
-            raise LbNotFound(resource=words.TITLES[kind.kind], id=id)
+            raise LbNotFound(resource=vocabulary.TITLES[kind.kind], id=id)
         return on, current
 
     def _updated(
@@ -228,7 +221,7 @@ class Service:
     ) -> tuple[Tree, Object]:
         if kind is BALANCER:
             policy.require_write(context, _found(tx.glance, BALANCERS, id)["project_id"])
-            holding.to_change(tx, BALANCERS, id, changes)
+            locks.to_change(tx, BALANCERS, id, changes)
             named.check_balancer(tx, context, changes)
             on = self._balancers.update(tx, id, changes)
             return on, on.balancer
@@ -239,7 +232,7 @@ class Service:
 def _found(tx: ReadTransaction, kind: str, id: str) -> Object:
     row = tx.get(kind, id)
     if row is None:
-        raise LbNotFound(resource=words.TITLES[kind], id=id)
+        raise LbNotFound(resource=vocabulary.TITLES[kind], id=id)
     return row
 
 

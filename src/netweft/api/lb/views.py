@@ -5,22 +5,24 @@ from typing import Any, Final
 
 from netweft.api.lb import descriptions
 from netweft.api.lb.descriptions import Kind
-from netweft.control import lacking
-from netweft.control.lb import shown
-from netweft.control.lb.words import BALANCERS, L7RULES, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
+from netweft.control import unsupported
+from netweft.control.lb import views
+from netweft.control.lb.vocabulary import BALANCERS, L7RULES, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.store import Object, Query, ReadTransaction
 
 
 def told(tx: ReadTransaction, kind: Kind, rows: Sequence[Object], wanted: frozenset[str] = frozenset()) -> list[Object]:
     """wanted: of their attributes; empty: all."""
-    return [view(kind, row, wanted) for row in shown.present(tx, kind.kind, rows)]
+    return [view(kind, row, wanted) for row in views.present(tx, kind.kind, rows)]
 
 
 def view(kind: Kind, row: Object, wanted: frozenset[str] = frozenset()) -> Object:
     found = {name: row.get(field.kept or name) for name, field in kind.fields.items() if field.shown}
     found["tenant_id"] = row.get("project_id")
-    if why := lacking.detail(row):  # Octavia has no such attribute: it is there only where there is something to say
+    if why := unsupported.detail(
+        row
+    ):  # Octavia has no such attribute: it is there only where there is something to say
         found["status_detail"] = why
     return {name: value for name, value in found.items() if name in wanted} if wanted else found
 
@@ -29,11 +31,11 @@ class Whole:
     """A balancer with all that it has."""
 
     def __init__(self, tx: ReadTransaction, balancer: Object) -> None:
-        (self._balancer,) = shown.present(tx, BALANCERS, [balancer])
+        (self._balancer,) = views.present(tx, BALANCERS, [balancer])
         query = Query({LOAD_BALANCER: [balancer["id"]]}, sort=[("created_at", False)])
         kinds = (LISTENERS, POOLS, MEMBERS, MONITORS, POLICIES, L7RULES)
         self._rows = {
-            kind: {row["id"]: row for row in shown.present(tx, kind, tx.query(kind, query))} for kind in kinds
+            kind: {row["id"]: row for row in views.present(tx, kind, tx.query(kind, query))} for kind in kinds
         }
 
     def told(self) -> Object:

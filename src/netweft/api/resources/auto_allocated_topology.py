@@ -12,7 +12,7 @@ from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
 from netweft.api.policy import Policy
 from netweft.api.running import Run
-from netweft.control import auto_allocation, holding, quotas
+from netweft.control import auto_allocation, locks, quotas
 from netweft.control.auto_allocation import AutoAllocationFailure
 from netweft.control.errors import BadRequest, NotFound
 from netweft.control.ipam.subnetpools import SubnetAllocationError
@@ -76,7 +76,7 @@ class AutoAllocatedTopology:
         self._policy.require(tx, context, "create_network", {"project_id": project})
         outside = auto_allocation.external(tx)
         try:
-            network = holding.to_change(tx, "networks", found, {}) if found else None
+            network = locks.to_change(tx, "networks", found, {}) if found else None
             network = network or self._private_network(tx, context, project)
         except (BadRequest, NotFound, SubnetAllocationError) as refusal:
             raise AutoAllocationFailure(reason="Unable to provide project private network") from refusal
@@ -116,9 +116,9 @@ class AutoAllocatedTopology:
         def work(tx: WriteTransaction) -> None:
             self._require(tx, context, "delete", project)
             found = auto_allocation.network_of(tx, project)
-            network = holding.to_change(tx, "networks", found, {}) if found else None
+            network = locks.to_change(tx, "networks", found, {}) if found else None
             made = auto_allocation.router_of(tx, project)
-            router = holding.to_change(tx, "routers", made, {}) if made else None
+            router = locks.to_change(tx, "routers", made, {}) if made else None
             if network is not None:
                 tx.lock_many("subnets", network["subnets"])  # they go with it, once no router is on them
             if router is not None:
@@ -135,7 +135,7 @@ class AutoAllocatedTopology:
 
 def _create(tx: WriteTransaction, context: Context, resource: Resource, values: Object) -> Object:
     (wanted,), _ = body.for_create(resource, {resource.member: values}, context)
-    holding.to_create(tx, resource.collection, [wanted])
+    locks.to_create(tx, resource.collection, [wanted])
     (created,) = resource.use_cases.create(tx, [wanted])
     if resource.quota is not None:
         quotas.check(tx, resource.member, resource.quota, [created])

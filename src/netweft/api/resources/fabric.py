@@ -17,13 +17,13 @@ from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest, PolicyNotAuthorized
 from netweft.api.gate import Gate
 from netweft.api.policy import may
-from netweft.api.resources.explain.asked import Asks
+from netweft.api.resources.explain.node_answers import Asks
 from netweft.api.resources.l2.wiring import AtOnce
 from netweft.control.explain.snapshot import Lag
-from netweft.feed.questions import Silence
+from netweft.feed.queries import Silence
 from netweft.plugins.identity import Context
 from netweft.store import Object
-from netweft.wire.questions import Answer, Ask
+from netweft.wire.queries import Answer, Ask
 
 MOST: Final = 40  # nodes that are asked at once: what the page's matrix has
 MOST_OF_ONE: Final = 2  # such questions of one user

@@ -64,7 +64,7 @@ class Parts(ABC):
         return part
 
     def naming(self, part: Object) -> Object | None:
-        """Other objects that it names, which are held while it is changed: see control/holding.py."""
+        """Other objects that it names, which are held while it is changed: see control/locks.py."""
         return None
 
     def page(self, query: Query, shown: Sequence[Object]) -> list[Object]:

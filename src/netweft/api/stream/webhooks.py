@@ -23,7 +23,7 @@ from anyio import CapacityLimiter, to_thread
 from netweft.api.encoding import encode
 from netweft.api.stream.reading import Event, Reading, Told
 from netweft.feed import lease
-from netweft.feed.beside import beside
+from netweft.feed.background import beside
 from netweft.plugins.identity import Context
 from netweft.reconcile.retry import Backoff
 from netweft.settings import ServerSettings, SettingsError

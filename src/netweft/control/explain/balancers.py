@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from netweft.control.explain import codes
 from netweft.control.explain.snapshot import Row, Snapshot, Told
+from netweft.control.lb.external_members import asked_at
 from netweft.control.lb.health import STATUS
-from netweft.control.lb.strangers import asked_at
-from netweft.control.lb.words import ACTIVE, BALANCERS, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS, PROMETHEUS
+from netweft.control.lb.vocabulary import ACTIVE, BALANCERS, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS, PROMETHEUS
 from netweft.model.load_balancer import HEALTHY, LOAD_BALANCER, OFFLINE, VIP_OWNER
 
 

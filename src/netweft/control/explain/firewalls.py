@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from netweft.control import lacking
+from netweft.control import unsupported
 from netweft.control.explain import codes
 from netweft.control.explain.snapshot import Row, Snapshot, Told
 from netweft.model.fwaas import FIREWALL_GROUP
@@ -13,7 +13,7 @@ def group_of(seen: Snapshot, port: Row) -> Iterator[Row]:
 
 
 def not_enforced(seen: Snapshot, group: Row) -> Iterator[Told]:
-    if why := lacking.detail(dict(group)):
+    if why := unsupported.detail(dict(group)):
         yield Told(codes.FIREWALL_NOT_ENFORCED, why)
 
 

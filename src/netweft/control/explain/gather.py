@@ -12,8 +12,8 @@ from netweft.control.l2.trunks import PART_OF
 from netweft.control.l3 import forwardings
 from netweft.control.l3.associations import LEADING
 from netweft.control.l3.owners import GATEWAY, INTERFACE, INTERFACES
-from netweft.control.lb.strangers import asked_at
-from netweft.control.lb.words import BALANCERS, L7RULES, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
+from netweft.control.lb.external_members import asked_at
+from netweft.control.lb.vocabulary import BALANCERS, L7RULES, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
 from netweft.model.fwaas import FIREWALL_GROUP
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.store import Object, Query, ReadTransaction

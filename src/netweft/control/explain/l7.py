@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from netweft.control.explain import codes
 from netweft.control.explain.snapshot import Row, Snapshot, Told
-from netweft.control.lb.words import L7RULES
+from netweft.control.lb.vocabulary import L7RULES
 
 
 def no_rules(seen: Snapshot, policy: Row) -> Iterator[Told]:

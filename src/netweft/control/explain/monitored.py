@@ -6,9 +6,9 @@ from ipaddress import ip_address, ip_network
 from netweft.control.explain import codes
 from netweft.control.explain.balancers import is_watched, port_of
 from netweft.control.explain.snapshot import Row, Snapshot, Told
+from netweft.control.lb.external_members import asked_at
 from netweft.control.lb.health import STATUS, WHY
-from netweft.control.lb.strangers import asked_at
-from netweft.control.lb.words import BALANCERS, MONITORS
+from netweft.control.lb.vocabulary import BALANCERS, MONITORS
 from netweft.control.trace.filters import is_filtered, said, verdict
 from netweft.control.trace.packet import SCTP, TCP, UDP, Packet, protocol_number
 from netweft.model.load_balancer import ERROR, LOAD_BALANCER, OFFLINE, VIP_ADDRESSES

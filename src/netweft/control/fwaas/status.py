@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from netweft.control.fwaas.attachment import GROUPS
-from netweft.control.lacking import LACKS
+from netweft.control.unsupported import LACKS
 from netweft.store import Claim, Object, ReadTransaction, WriteTransaction
 
 ACTIVE, INACTIVE, DOWN, ERROR = "ACTIVE", "INACTIVE", "DOWN", "ERROR"
@@ -35,7 +35,7 @@ def pend_users(tx: WriteTransaction, policies: Iterable[str]) -> None:
 
 
 def users_of_policy(tx: ReadTransaction, policy: Object) -> list[tuple[str, str]]:
-    """What changes with it, see control/holding.py."""
+    """What changes with it, see control/locks.py."""
     return [(GROUPS, user.id) for user in tx.referrers("firewall_policies", policy["id"], source_kind=GROUPS)]
 
 

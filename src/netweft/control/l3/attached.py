@@ -17,7 +17,7 @@ KIND = "routers"
 INFO, GATEWAYS = "external_gateway_info", "external_gateways"
 
 
-class Asker(NamedTuple):
+class Requester(NamedTuple):
     """For whom something is done to a router."""
 
     project_id: str | None

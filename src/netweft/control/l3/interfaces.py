@@ -1,6 +1,6 @@
 """A router's interfaces: ports on networks, each with an address of some subnets, by which the router is part of those.
 
-Each use case takes the router, which is held alone; what the request names is held too (control/holding.py).
+Each use case takes the router, which is held alone; what the request names is held too (control/locks.py).
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from netweft.control.errors import PortNotFound, SubnetNotFound
 from netweft.control.ipam import addresses
 from netweft.control.l2 import hosts, placing, trunks
 from netweft.control.l3 import associations, attached, forwardings, routes, wire_hosts
-from netweft.control.l3.attached import KIND, Asker
+from netweft.control.l3.attached import KIND, Requester
 from netweft.control.l3.errors import (
     BadRouterRequest,
     DeviceIDNotOwnedByTenant,
@@ -32,7 +32,7 @@ class Interfaces:
     def __init__(self, ports: UseCases) -> None:
         self._ports = ports
 
-    def add(self, tx: WriteTransaction, router: Object, asker: Asker, wanted: Object) -> Object:
+    def add(self, tx: WriteTransaction, router: Object, asker: Requester, wanted: Object) -> Object:
         """wanted: one of `port_id` and `subnet_id`."""
         there = attached.ports(tx, router["id"])
         if "port_id" in wanted:
@@ -65,7 +65,7 @@ class Interfaces:
         return _told(router, port, subnets, subnets)
 
     def _add_port(
-        self, tx: WriteTransaction, router: Object, asker: Asker, port_id: str, there: list[Object]
+        self, tx: WriteTransaction, router: Object, asker: Requester, port_id: str, there: list[Object]
     ) -> tuple[Object, list[Object]]:
         port = tx.lock("ports", port_id)
         if port is None:
@@ -86,7 +86,7 @@ class Interfaces:
         return tx.update("ports", port_id, bumped(port, taken), {"security_groups": []}), subnets
 
     def _add_subnet(
-        self, tx: WriteTransaction, router: Object, asker: Asker, subnet_id: str, there: list[Object]
+        self, tx: WriteTransaction, router: Object, asker: Requester, subnet_id: str, there: list[Object]
     ) -> tuple[Object, list[Object]]:
         subnet = tx.get("subnets", subnet_id)
         if subnet is None:
@@ -142,7 +142,7 @@ def _check_address_mode(subnet: Object) -> None:
         raise BadRouterRequest(reason=reason)
 
 
-def _check_owner(tx: WriteTransaction, asker: Asker, subnet: Object) -> None:
+def _check_owner(tx: WriteTransaction, asker: Requester, subnet: Object) -> None:
     """A network that is shared with everybody is not for everybody to put a router on; one shared by name is."""
     if asker.is_admin or subnet["project_id"] == asker.project_id:
         return
@@ -153,7 +153,7 @@ def _check_owner(tx: WriteTransaction, asker: Asker, subnet: Object) -> None:
         raise BadRouterRequest(reason=reason)
 
 
-def _check_range(asker: Asker, port: Object, subnets: Iterable[Object]) -> None:
+def _check_range(asker: Requester, port: Object, subnets: Iterable[Object]) -> None:
     """On others' subnets only addresses out of their pools."""
     if asker.is_admin:
         return

@@ -13,7 +13,7 @@ from netweft.control.l3.errors import (
 )
 from netweft.control.l3.owners import FLOATING, GATEWAY, INTERFACES, OWNERS
 from netweft.control.lb import vips
-from netweft.control.lb.words import BALANCERS
+from netweft.control.lb.vocabulary import BALANCERS
 from netweft.control.standard import UseCases
 from netweft.model.load_balancer import ASKING_OWNER
 from netweft.model.proxy import PROXY_OWNER

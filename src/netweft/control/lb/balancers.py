@@ -4,14 +4,14 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from netweft.control import holding
+from netweft.control import locks
 from netweft.control.lb import l7, listeners, members, monitors, offers, pools, quota
 from netweft.control.lb.errors import ValidationFailure
 from netweft.control.lb.proxies import Proxies, give_up
 from netweft.control.lb.tls import Keys
 from netweft.control.lb.tree import AFFECTED, CHANGE, Tree, in_place, under_way
 from netweft.control.lb.vips import GROUPS, POLICY, Vips
-from netweft.control.lb.words import BALANCERS, CHILDREN, LISTENERS, PENDING_CREATE, PENDING_DELETE, POOLS
+from netweft.control.lb.vocabulary import BALANCERS, CHILDREN, LISTENERS, PENDING_CREATE, PENDING_DELETE, POOLS
 from netweft.control.standard import UseCases, now
 from netweft.model.load_balancer import FLAVOR
 from netweft.store import Link, Object, WriteTransaction
@@ -59,7 +59,7 @@ class Balancers:
 
     def delete(self, tx: WriteTransaction, id: str, *, cascade: bool) -> None:
         """It is there, and nobody can change it, until its nodes have taken it down: see `in_place`."""
-        holding.to_change(tx, BALANCERS, id, {})
+        locks.to_change(tx, BALANCERS, id, {})
         tree = Tree.of(tx, id)
         if not cascade and any(tree.rows(kind) for kind in (LISTENERS, POOLS)):
             raise ValidationFailure(detail=f"Cannot delete Load Balancer {id} - it has children")
@@ -74,7 +74,7 @@ class Balancers:
             if done:
                 give_up(tx, id)
             return done
-        holding.to_change(tx, BALANCERS, id, {})
+        locks.to_change(tx, BALANCERS, id, {})
         tree = Tree.of(tx, id)
         if not under_way(tree.balancer, change):
             return False

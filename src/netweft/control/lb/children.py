@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from netweft.control.lb import l7, listeners, members, monitors, pools
 from netweft.control.lb.tls import Keys
 from netweft.control.lb.tree import Tree
-from netweft.control.lb.words import L7RULES, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
+from netweft.control.lb.vocabulary import L7RULES, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
 from netweft.store import Object
 
 

@@ -11,9 +11,9 @@ from typing import Final
 from netweft.control.ipam import addresses
 from netweft.control.ipam.subnets import scope
 from netweft.control.l2.hosts import HOST, agent_of, is_there
-from netweft.control.lb import strangers
-from netweft.control.lb.strangers import asked_at
-from netweft.control.lb.words import BALANCERS, MEMBERS
+from netweft.control.lb import external_members
+from netweft.control.lb.external_members import asked_at
+from netweft.control.lb.vocabulary import BALANCERS, MEMBERS
 from netweft.model.health import MemberHealth
 from netweft.model.load_balancer import LOAD_BALANCER, ONLINE
 from netweft.store import Object, Query, ReadTransaction, WriteTransaction
@@ -29,7 +29,7 @@ def report(tx: WriteTransaction, node: str, health: Sequence[MemberHealth]) -> i
     found = tx.glance.get_many(MEMBERS, told)
     news = {id: row for id, row in found.items() if _is_news(row, told[id])}
     here = of_node(tx.glance, node, news.values())
-    here |= strangers.asked_by(tx.glance, node, [row for id, row in news.items() if id not in here])
+    here |= external_members.asked_by(tx.glance, node, [row for id, row in news.items() if id not in here])
     return _say(tx, {id: told[id] for id in news if id in here}, news)
 
 

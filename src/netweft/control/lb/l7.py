@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from netweft.control.lb import listeners, words
+from netweft.control.lb import listeners, vocabulary
 from netweft.control.lb.errors import (
     InvalidL7PolicyArgs,
     L7RuleValidation,
@@ -13,7 +13,7 @@ from netweft.control.lb.errors import (
     TooManyRules,
 )
 from netweft.control.lb.tree import Tree
-from netweft.control.lb.words import L7RULES, POLICIES, POOLS, PROMETHEUS
+from netweft.control.lb.vocabulary import L7RULES, POLICIES, POOLS, PROMETHEUS
 from netweft.store import Object
 
 TO_POOL, TO_URL, TO_PREFIX = "REDIRECT_TO_POOL", "REDIRECT_TO_URL", "REDIRECT_PREFIX"
@@ -52,7 +52,7 @@ def made(tree: Tree, listener: Object, wanted: Object) -> Object:
 
 def update(tree: Tree, current: Object, changes: Object) -> Object:
     changes = _settled(changes, current)
-    listener = tree.rows(words.LISTENERS)[current["listener_id"]]
+    listener = tree.rows(vocabulary.LISTENERS)[current["listener_id"]]
     _check_target(tree, listener, changes)
     tree.begin()
     tree.affects([listener["id"]])
@@ -147,7 +147,7 @@ def delete_rule(tree: Tree, policy: Object, current: Object) -> None:
 
 def _refuse_more(tree: Tree, policy: Object, more: int) -> None:
     there = sum(one["l7policy_id"] == policy["id"] for one in tree.rows(L7RULES).values())
-    if there + more > words.MOST_RULES:
+    if there + more > vocabulary.MOST_RULES:
         raise TooManyRules(id=policy["id"])
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from netweft.control.lb import tls, words
+from netweft.control.lb import tls, vocabulary
 from netweft.control.lb.errors import (
     DuplicateListener,
     InvalidOption,
@@ -14,7 +14,7 @@ from netweft.control.lb.errors import (
 )
 from netweft.control.lb.tls import Keys
 from netweft.control.lb.tree import Tree
-from netweft.control.lb.words import L7RULES, LISTENERS, POLICIES, POOLS, PROMETHEUS, TERMINATED_HTTPS
+from netweft.control.lb.vocabulary import L7RULES, LISTENERS, POLICIES, POOLS, PROMETHEUS, TERMINATED_HTTPS
 from netweft.model.load_balancer import VIP_ADDRESSES
 from netweft.store import Object
 
@@ -72,7 +72,7 @@ def check_pool(tree: Tree, protocol: str, pool_id: str | None) -> None:
 
 
 def check_protocols(listener: str, pool: str) -> None:
-    if pool not in words.LEADS_TO[listener]:
+    if pool not in vocabulary.LEADS_TO[listener]:
         detail = f"The pool protocol '{pool}' is invalid while the listener protocol is '{listener}'."
         raise ValidationFailure(detail=detail)
 
@@ -84,7 +84,7 @@ def _terminates(protocol: str, values: Object) -> bool:
 def _check_new(tree: Tree, wanted: Object, keys: Keys) -> None:
     protocol, values = wanted["protocol"], wanted
     _check_headers(protocol, wanted["insert_headers"])
-    if protocol in words.DATAGRAMS and (_has_certificates(values) or wanted["insert_headers"]):
+    if protocol in vocabulary.DATAGRAMS and (_has_certificates(values) or wanted["insert_headers"]):
         raise ValidationFailure(detail=f"{protocol} protocol listener does not support TLS.")
     _check_certificates(protocol, values)
     _check_has_certificate(protocol, values)
@@ -99,7 +99,7 @@ def _check_new(tree: Tree, wanted: Object, keys: Keys) -> None:
 
 def _check_changes(tree: Tree, current: Object, changes: Object, keys: Keys) -> None:
     protocol, after = current["protocol"], current | changes
-    if protocol in words.DATAGRAMS and (_has_certificates(changes) or changes.get("insert_headers")):
+    if protocol in vocabulary.DATAGRAMS and (_has_certificates(changes) or changes.get("insert_headers")):
         raise ValidationFailure(detail=f"{protocol} protocol listener does not support TLS or header insertion.")
     _check_headers(protocol, changes.get("insert_headers") or {})
     _check_certificates(protocol, changes)
@@ -157,11 +157,11 @@ def _check_references(tree: Tree, after: Object, changes: Object, keys: Keys) ->
 def _check_headers(protocol: str, headers: Object) -> None:
     if not headers:
         return
-    if protocol not in (words.HTTP, TERMINATED_HTTPS):
+    if protocol not in (vocabulary.HTTP, TERMINATED_HTTPS):
         raise InvalidOption(value="insert-headers", option=f"a {protocol} protocol listener.")
-    if headers.keys() - words.HEADERS - words.SSL_HEADERS:
+    if headers.keys() - vocabulary.HEADERS - vocabulary.SSL_HEADERS:
         raise InvalidOption(value=sorted(headers), option="insert_headers")
-    of_tls = sorted(headers.keys() & words.SSL_HEADERS)
+    of_tls = sorted(headers.keys() & vocabulary.SSL_HEADERS)
     if of_tls and protocol != TERMINATED_HTTPS:
         raise InvalidOption(value=of_tls, option=f"{protocol} protocol listener.")
     if wrong := [value for value in headers.values() if not value.isprintable()]:
@@ -169,9 +169,9 @@ def _check_headers(protocol: str, headers: Object) -> None:
 
 
 def _refuse_taken_port(tree: Tree, wanted: Object) -> None:
-    port, transport = wanted["protocol_port"], words.transport(wanted["protocol"])
+    port, transport = wanted["protocol_port"], vocabulary.transport(wanted["protocol"])
     for one in tree.rows(LISTENERS).values():
-        if one["protocol_port"] == port and words.transport(one["protocol"]) == transport:
+        if one["protocol_port"] == port and vocabulary.transport(one["protocol"]) == transport:
             raise DuplicateListener(protocol=one["protocol"], port=port)
 
 

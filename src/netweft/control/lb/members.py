@@ -7,7 +7,7 @@ from typing import Final
 from netweft.control.lb import monitors, pools
 from netweft.control.lb.errors import DuplicateMember, InvalidOption, MemberSriovDisabled, ValidationFailure
 from netweft.control.lb.tree import Tree
-from netweft.control.lb.words import MEMBERS
+from netweft.control.lb.vocabulary import MEMBERS
 from netweft.model.load_balancer import FLAVOR
 from netweft.store import Object
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from netweft.control.lb import pools, words
+from netweft.control.lb import pools, vocabulary
 from netweft.control.lb.errors import DuplicateHealthMonitor, InvalidOption, ValidationFailure
 from netweft.control.lb.tree import Tree
-from netweft.control.lb.words import MEMBERS, MONITORS, POOLS
+from netweft.control.lb.vocabulary import MEMBERS, MONITORS, POOLS
 from netweft.model.load_balancer import NO_MONITOR, OFFLINE
 from netweft.store import Object
 
@@ -76,7 +76,7 @@ def _judge_anew(tree: Tree, pool_id: str) -> None:
 
 
 def _speaks_http(type: str) -> bool:
-    return type in (words.MONITOR_HTTP, words.MONITOR_HTTPS)
+    return type in (vocabulary.MONITOR_HTTP, vocabulary.MONITOR_HTTPS)
 
 
 def _refuse_http(type: str, given: Object) -> None:
@@ -96,16 +96,16 @@ def _check_names(values: Object) -> None:
 
 def _check_pool(protocol: str, type: str, delay: int) -> None:
     """Whether such a monitor is one for such a pool."""
-    if protocol not in words.DATAGRAMS:
-        if type in words.ONLY_OF_DATAGRAMS:
-            protocols = "/".join(words.DATAGRAMS)
+    if protocol not in vocabulary.DATAGRAMS:
+        if type in vocabulary.ONLY_OF_DATAGRAMS:
+            protocols = "/".join(vocabulary.DATAGRAMS)
             raise ValidationFailure(detail=f"The {type} type is only supported for pools of type {protocols}.")
         return
-    if type not in words.OF_DATAGRAMS:
-        types = "/".join(words.OF_DATAGRAMS)
+    if type not in vocabulary.OF_DATAGRAMS:
+        types = "/".join(vocabulary.OF_DATAGRAMS)
         detail = f"The associated pool protocol is {protocol}, so only a {types} health monitor is supported."
         raise ValidationFailure(detail=detail)
-    if type == words.UDP_CONNECT and delay < words.LEAST_UDP_DELAY:
-        least = words.LEAST_UDP_DELAY
+    if type == vocabulary.UDP_CONNECT and delay < vocabulary.LEAST_UDP_DELAY:
+        least = vocabulary.LEAST_UDP_DELAY
         detail = f"The request delay value {delay} should be larger than {least} for {type} health monitor type."
         raise ValidationFailure(detail=detail)

@@ -19,7 +19,7 @@ from netweft.control.lb.errors import (
     UnsupportedOption,
     ValidationFailure,
 )
-from netweft.control.lb.words import PROVIDER
+from netweft.control.lb.vocabulary import PROVIDER
 from netweft.model.load_balancer import FLAVOR as FLAVOR_DATA
 from netweft.store import Claim, InUse, Link, Object, ReadTransaction, Taken, WriteTransaction
 

@@ -3,18 +3,18 @@
 import re
 from typing import Any
 
-from netweft.control.lb import listeners, tls, words
+from netweft.control.lb import listeners, tls, vocabulary
 from netweft.control.lb.errors import DuplicatePool, ListenerNoChildren, PoolInUseByL7Policy, ValidationFailure
 from netweft.control.lb.tls import Keys
 from netweft.control.lb.tree import Tree
-from netweft.control.lb.words import LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS, PROMETHEUS
+from netweft.control.lb.vocabulary import LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS, PROMETHEUS
 from netweft.store import Object
 
 PERSISTENCE = "session_persistence"
 _AUTHORITY = ("ca_tls_container_ref", "crl_container_ref")
 _BAD_COOKIE = re.compile(r'[\x00-\x20"(),/:-@\[-\]{}\x7f]')
 _SAID_FOR_DATAGRAMS = ("persistence_timeout", "persistence_granularity")
-_DATAGRAMS = "/".join(words.DATAGRAMS)
+_DATAGRAMS = "/".join(vocabulary.DATAGRAMS)
 
 
 def create(tree: Tree, wanted: Object, listener: Object | None, keys: Keys) -> Object:
@@ -92,7 +92,7 @@ def check(protocol: str, persistence: Any) -> None:
         return
     if not persistence.get("type"):
         raise ValidationFailure(detail="Invalid session_persistence provided.")
-    if protocol in words.DATAGRAMS:
+    if protocol in vocabulary.DATAGRAMS:
         _check_datagrams(persistence)
     elif any(persistence.get(name) for name in _SAID_FOR_DATAGRAMS):
         detail = "persistence_timeout and persistence_granularity is only for UDP and SCTP protocol pools."

@@ -12,14 +12,14 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from netweft.control import holding, zones
+from netweft.control import locks, zones
 from netweft.control.errors import Refused
 from netweft.control.l2 import hosts
 from netweft.control.l2.hosts import HOST
 from netweft.control.l3.owners import new_port
-from netweft.control.lb import offers, strangers
+from netweft.control.lb import external_members, offers
 from netweft.control.lb.tree import Tree
-from netweft.control.lb.words import BALANCERS, LISTENERS, MEMBERS, POOLS
+from netweft.control.lb.vocabulary import BALANCERS, LISTENERS, MEMBERS, POOLS
 from netweft.control.standard import UseCases, bumped
 from netweft.model import Listener, Member, Pool
 from netweft.model.load_balancer import LOAD_BALANCER, VIP_ADDRESSES
@@ -42,7 +42,7 @@ class Proxies:
 
     def place(self, tx: WriteTransaction, id: str) -> None:
         """As many as the balancer needs, after it has changed."""
-        balancer = holding.to_change(tx, BALANCERS, id, {})
+        balancer = locks.to_change(tx, BALANCERS, id, {})
         if balancer is None:
             return
         there = _of(tx, id)
@@ -140,7 +140,7 @@ def _needed(tx: ReadTransaction, balancer: Object) -> bool:
         pool = pools.get(listener.default_pool_id or "")
         if needs_proxy(listener, pool, [one for one in members if pool and one.pool_id == pool.id], vips):
             return True
-    return strangers.are_asked(tx, id) and any(map(_can, _agents(tx)))
+    return external_members.are_asked(tx, id) and any(map(_can, _agents(tx)))
 
 
 def _told(tx: ReadTransaction, kind: str, id: str, type: type[T]) -> list[T]:

@@ -6,9 +6,9 @@ from typing import Final
 
 from netweft.control import quotas
 from netweft.control.errors import OverQuota
-from netweft.control.lb import words
+from netweft.control.lb import vocabulary
 from netweft.control.lb.errors import QuotaMet
-from netweft.control.lb.words import BALANCERS, L7RULES, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
+from netweft.control.lb.vocabulary import BALANCERS, L7RULES, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
 from netweft.store import WriteTransaction
 
 KIND: Final = "lb_quotas"
@@ -39,4 +39,4 @@ def check(tx: WriteTransaction, project_id: str, made: Iterable[str]) -> None:
         try:
             quotas.check(tx, member, DEFAULTS[member], [{"project_id": project_id}], kind=KIND)
         except OverQuota:
-            raise QuotaMet(resource=words.TITLES[kind]) from None
+            raise QuotaMet(resource=vocabulary.TITLES[kind]) from None

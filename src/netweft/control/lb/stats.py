@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from netweft.control.lb.words import LISTENERS, POOLS
+from netweft.control.lb.vocabulary import LISTENERS, POOLS
 from netweft.model.counting import ACTIVE, ERRORS
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.store import Object, Query, ReadTransaction

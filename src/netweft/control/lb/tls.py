@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
-from netweft.control.lb import words
+from netweft.control.lb import vocabulary
 from netweft.control.lb.errors import CertificateRetrieval, ValidationFailure
 from netweft.store import Object, ReadTransaction
 
@@ -39,9 +39,9 @@ NO_KEYS: Final[Keys] = _NoKeys()
 def defaults(values: Object) -> Object:
     """Of what terminates TLS, or begins it, what nobody has said."""
     return {
-        "tls_ciphers": values["tls_ciphers"] or words.DEFAULT_CIPHERS,
-        "tls_versions": values["tls_versions"] or list(words.DEFAULT_TLS_VERSIONS),
-        "alpn_protocols": values["alpn_protocols"] or list(words.DEFAULT_ALPN),
+        "tls_ciphers": values["tls_ciphers"] or vocabulary.DEFAULT_CIPHERS,
+        "tls_versions": values["tls_versions"] or list(vocabulary.DEFAULT_TLS_VERSIONS),
+        "alpn_protocols": values["alpn_protocols"] or list(vocabulary.DEFAULT_ALPN),
     }
 
 
@@ -82,7 +82,7 @@ def check_offers(values: Object) -> None:
             "default."
         )
         raise ValidationFailure(detail=detail)
-    if wrong := [one for one in protocols or () if one not in words.ALPN]:
+    if wrong := [one for one in protocols or () if one not in vocabulary.ALPN]:
         raise ValidationFailure(detail=f"Invalid ALPN protocol: {', '.join(wrong)}")
 
 
@@ -93,5 +93,5 @@ def _check_versions(versions: Sequence[str] | None) -> None:
             "default."
         )
         raise ValidationFailure(detail=detail)
-    if wrong := [one for one in versions or () if one not in words.TLS_VERSIONS]:
+    if wrong := [one for one in versions or () if one not in vocabulary.TLS_VERSIONS]:
         raise ValidationFailure(detail=f"Invalid TLS versions: {', '.join(wrong)}")

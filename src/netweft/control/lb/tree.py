@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Iterable
 from typing import Final
 
-from netweft.control import holding
-from netweft.control.lb import words
+from netweft.control import locks
+from netweft.control.lb import vocabulary
 from netweft.control.lb.errors import Immutable, LbNotFound, PendingState
-from netweft.control.lb.words import ACTIVE, BALANCERS, PENDING_CREATE, PENDING_DELETE, PENDING_UPDATE
+from netweft.control.lb.vocabulary import ACTIVE, BALANCERS, PENDING_CREATE, PENDING_DELETE, PENDING_UPDATE
 from netweft.control.standard import now
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.store import New, Object, Query, ReadTransaction, WriteTransaction
@@ -30,7 +30,7 @@ class Tree:
         self._rows: dict[str, dict[str, Object]] = {}
 
     @classmethod
-    def of(cls, tx: WriteTransaction, id: str | None, title: str = words.TITLES[BALANCERS]) -> "Tree":
+    def of(cls, tx: WriteTransaction, id: str | None, title: str = vocabulary.TITLES[BALANCERS]) -> "Tree":
         balancer = tx.lock(BALANCERS, id) if id else None
         if balancer is None:
             raise LbNotFound(resource=title, id=id)
@@ -103,9 +103,9 @@ class Tree:
 
 def held(tx: WriteTransaction, kind: str, id: str) -> tuple[Tree, Object]:
     """A child, and its tree.  Raises LbNotFound."""
-    found = holding.to_change(tx, kind, id, {})
+    found = locks.to_change(tx, kind, id, {})
     if found is None:
-        raise LbNotFound(resource=words.TITLES[kind], id=id)
+        raise LbNotFound(resource=vocabulary.TITLES[kind], id=id)
     return Tree.of(tx, found[LOAD_BALANCER]), found
 
 

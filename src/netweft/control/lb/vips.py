@@ -12,7 +12,7 @@ from netweft.control.l2.trunks import PART_OF, PortInUse
 from netweft.control.l3 import wire_hosts
 from netweft.control.l3.owners import new_port
 from netweft.control.lb.errors import InvalidSubresource, ValidationFailure, VipAddressConflict
-from netweft.control.lb.words import BALANCERS
+from netweft.control.lb.vocabulary import BALANCERS
 from netweft.control.standard import UseCases
 from netweft.model.load_balancer import NETWORK, VIP_ADDRESSES, VIP_DEVICE, VIP_MAC, VIP_OWNER
 from netweft.store import Object, ReadTransaction, WriteTransaction

@@ -17,7 +17,7 @@ from netweft.store import Object, Query, ReadTransaction
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9-]+")
 
 
-class Asker(Struct, frozen=True):
+class Requester(Struct, frozen=True):
     """port: the one that the request came by.  instance: the one that the instance is plugged in with."""
 
     port: Object
@@ -35,7 +35,7 @@ class Asker(Struct, frozen=True):
 class Subject(Struct, frozen=True):
     """ports: all of the instance's, the one that it is plugged in with first.  given: see `given`."""
 
-    asker: Asker
+    asker: Requester
     given: Object
     ports: tuple[Object, ...]
     networks: dict[str, Object]
@@ -55,17 +55,17 @@ class Subject(Struct, frozen=True):
         return dict(self.given.get("public_keys") or {})
 
 
-def asker(tx: ReadTransaction, node: str, port_id: str) -> Asker | None:
+def asker(tx: ReadTransaction, node: str, port_id: str) -> Requester | None:
     """None: there is no such port on this node."""
     port = tx.get("ports", port_id)
     if port is None or port[HOST] != node:
         return None
     trunk = tx.get("trunks", port[PART_OF]) if port.get(PART_OF) else None
     instance = tx.get("ports", trunk["port_id"]) if trunk else port
-    return Asker(port, instance or port)
+    return Requester(port, instance or port)
 
 
-def subject(tx: ReadTransaction, who: Asker) -> Subject:
+def subject(tx: ReadTransaction, who: Requester) -> Subject:
     ports = [who.instance]
     if who.instance_id:
         same = {"device_id": [who.instance_id], "project_id": [who.project_id]}

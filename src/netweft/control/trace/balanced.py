@@ -15,7 +15,7 @@ from netweft.control.explain.balancers import gets_traffic
 from netweft.control.explain.examine import found_of
 from netweft.control.explain.snapshot import Row, Snapshot
 from netweft.control.l2.hosts import HOST
-from netweft.control.lb.words import BALANCERS, LISTENERS, MEMBERS, POLICIES, POOLS, transport
+from netweft.control.lb.vocabulary import BALANCERS, LISTENERS, MEMBERS, POLICIES, POOLS, transport
 from netweft.control.trace import codes
 from netweft.control.trace.packet import WITH_PORTS
 from netweft.control.trace.way import Nat, Way, filtered

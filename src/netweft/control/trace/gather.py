@@ -7,7 +7,7 @@ from netweft.control.explain.gather import Gathering
 from netweft.control.explain.snapshot import Row
 from netweft.control.l3 import forwardings
 from netweft.control.l3.owners import GATEWAY, INTERFACE
-from netweft.control.lb.words import BALANCERS, MEMBERS
+from netweft.control.lb.vocabulary import BALANCERS, MEMBERS
 from netweft.control.trace.walker import MOST_ROUTERS
 from netweft.model.fwaas import DESTINATION_ADDRESSES, FIREWALL_GROUP, SOURCE_ADDRESSES
 from netweft.model.load_balancer import LOAD_BALANCER, VIP_DEVICE, VIP_OWNER

@@ -10,7 +10,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from netweft.dataplane.host import ethtool
 from netweft.dataplane.host.errors import HostError
-from netweft.dataplane.host.ours import ADDRESS_PROTOCOL, ALIAS
+from netweft.dataplane.host.ownership import ADDRESS_PROTOCOL, ALIAS
 from netweft.dataplane.host.values import Address, VethPair
 
 _IFF_UP = 1

@@ -14,7 +14,7 @@ from typing import Final
 
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_ICMPV6
 from netweft.dataplane.openflow.flow import Action, Move, SetField
-from netweft.dataplane.packets.pieces import cut
+from netweft.dataplane.packets.fragments import cut
 from netweft.services.addresses import Prefix, prefix
 from netweft.services.fields import (
     ANSWERED,

@@ -43,7 +43,8 @@ from netweft.services.l3.echo import ECHO, HOPS, swapped
 from netweft.services.l3.neighbours.responder import ASK, NOT_SAID, nobody_elses
 from netweft.services.l3.routing.next_hops import LOOPBACK, at
 from netweft.services.l3.routing.routes import DST, ETH, SRC, to_next_hop
-from netweft.services.lb import on_wire, pieces
+from netweft.services.lb import fragments as vip_fragments
+from netweft.services.lb import on_wire
 from netweft.services.lb.slots import ALIKE, Share, owners, width
 from netweft.services.lb.values import LocalBalancer, Served, Service, Spread
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
@@ -70,7 +71,7 @@ NAMES: Final = {PROTO_TCP: "tcp", PROTO_UDP: "udp", PROTO_SCTP: "sctp"}
 CT_DST: Final = {4: "ct_nw_dst", 6: "ct_ipv6_dst"}
 BITS: Final = {4: 32, 6: 128}
 WORD: Final = 32
-_EXEC: Final = {False: (pieces.MARK,), True: (pieces.MARK, *on_wire.CLIENT)}
+_EXEC: Final = {False: (vip_fragments.MARK,), True: (vip_fragments.MARK, *on_wire.CLIENT)}
 _PUT_BY: Final = NEXT_HOP[1:]  # SLOT is the first
 ICMP: Final = {4: PROTO_ICMP, 6: PROTO_ICMPV6}
 ERRORS: Final = {4: (3, 11, 12), 6: (1, 2, 3, 4)}  # RFC 792, RFC 4443
@@ -79,7 +80,7 @@ ERRORS: Final = {4: (3, 11, 12), 6: (1, 2, 3, 4)}  # RFC 792, RFC 4443
 def host(facts: HostFacts, __: Uplinks) -> Iterator[Wanted]:
     owner = cookie(Reason.PIPELINE)
     if facts.datapath_type == "netdev":
-        yield from pieces.host(owner)
+        yield from vip_fragments.host(owner)
     yield from on_wire.host(owner)
     yield from remembered(owner, TO_VIP, BALANCE.goto)
     for known in (ESTABLISHED, RELATED, TARGET_TRANSLATED):
@@ -116,7 +117,7 @@ def balancer(here: LocalBalancer, uplinks: Uplinks) -> Iterator[Wanted]:
         for vip in here.vips:
             yield from _listens(here, one, vip, _meters(made["egress"]))
     yield from _ways(here, owner)
-    yield from pieces.balancer(here)
+    yield from vip_fragments.balancer(here)
     yield from on_wire.balancer(here, uplinks)
     for at_ in sorted({backend.at for one in here.served for backend in one.spread.backends}):
         yield from _itself(here, owner, vip_mac, at_)
@@ -175,9 +176,9 @@ def _listens(here: LocalBalancer, one: Served, vip: Prefix, limited: Sequence[Ac
     for client in _clients(one.clients, vip.version):
         ask = (SetField(POOL, one.spread.number), _tracked(STATE))
         yield BALANCE.flow(20, owner, {**match, **client}, *ask)
-        if pieces.collects(here, one):
+        if vip_fragments.collects(here, one):
             first: dict[str, Value] = {**match, **client, "ip_frag": fragments.FIRST}
-            yield BALANCE.flow(21, owner, first, pieces.AS_PIECE, *ask)
+            yield BALANCE.flow(21, owner, first, vip_fragments.AS_PIECE, *ask)
     begun: dict[str, Value] = {"eth_type": ETH[vip.version], "ct_state": IS_TRACKED, CT_DST[vip.version]: vip.value}
     of_it: dict[str, Value] = {**begun, "ct_nw_proto": one.protocol, "ct_tp_dst": port}
     answers = cookie(Reason.LISTENER_ANSWERS, one.listener.id)

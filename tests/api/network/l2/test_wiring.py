@@ -13,8 +13,8 @@ from netweft.api.resources.l2.wiring import AtOnce
 from netweft.control.explain.snapshot import Lag
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store
-from netweft.wire.questions import Answer, Seen
-from netweft.wire.wired import Counts, Far, Station, Wiring
+from netweft.wire.queries import Answer, Seen
+from netweft.wire.wiring import Counts, Far, Station, Wiring
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Every check that comes before a write, raced on two servers: what was checked holds when it is written.
 
-`control/holding.py` has the list of what is held; a race that is lost there shows here, as two that were both answered
+`control/locks.py` has the list of what is held; a race that is lost there shows here, as two that were both answered
 with yes, or as a 5xx.  None of these requests may wait for one that waits for it, either: no deadlock is found.
 """
 

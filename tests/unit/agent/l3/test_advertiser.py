@@ -243,9 +243,9 @@ def answered(world: World, frame: bytes) -> list[bytes]:
 
 def test_who_asks_hears_all_of_them(world: World) -> None:
     world.want(*ROUTERS)
-    asker = IPv6Address("fe80::f816:3eff:fe00:a")
-    expected = [frame for one in ROUTERS for frame in encode(one, (bytes.fromhex("fa163e00000a"), asker))]
-    assert answered(world, asks(str(asker))) == expected
+    requester = IPv6Address("fe80::f816:3eff:fe00:a")
+    expected = [frame for one in ROUTERS for frame in encode(one, (bytes.fromhex("fa163e00000a"), requester))]
+    assert answered(world, asks(str(requester))) == expected
     assert answered(world, asks("::")) == [frame for one in ROUTERS for frame in encode(one)]
 
 

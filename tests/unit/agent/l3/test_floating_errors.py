@@ -203,8 +203,8 @@ def test_to_a_host_outside_about_what_it_sent_to_a_floating_ip(node: Node, why: 
 
 
 def test_to_a_host_outside_about_an_answer_by_snat(node: Node) -> None:
-    asker = {"ct_nw_src": int(IPv4Address(own(B1)))}
-    (said,) = undelivered(node, Why.TTL_EXCEEDED, from_outside(SOMEBODY, own(B1)), **asker)
+    requester = {"ct_nw_src": int(IPv4Address(own(B1)))}
+    (said,) = undelivered(node, Why.TTL_EXCEEDED, from_outside(SOMEBODY, own(B1)), **requester)
     assert ends(said) == (SNAT, SOMEBODY, SOMEBODY, SNAT)
 
 

@@ -7,9 +7,9 @@ from tests.unit.services.l3.floating_ips.test_flows import B2, F2
 from tests.unit.services.l3.floating_ips.test_flows import region as region
 from tests.unit.services.l3.gateways.test_flows import GATEWAY, MACS, NEAR, OUTSIDE, ROUTER_OUT_THERE, SOMEBODY, R, own
 
-from netweft.agent.l3.askers import by_gateway
 from netweft.agent.l3.floating_errors import FloatingErrors
-from netweft.agent.l3.held import Question
+from netweft.agent.l3.neighbour_entries import Question
+from netweft.agent.l3.requesters import by_gateway
 from netweft.agent.l3.resolver import Resolver
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.services.addresses import octets, parsed

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tests.unit.services.l3.gateways.test_flows import GATEWAY, OUTSIDE, ROUTER_OUT_THERE, R, region
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3 import held, resolver
+from netweft.agent.l3 import neighbour_entries, resolver
 from netweft.agent.l3.resolver import Resolver
 from netweft.dataplane.openflow.flow import Resubmit
 from netweft.dataplane.openflow.messages import PacketIn
@@ -146,8 +146,8 @@ async def test_what_is_known_is_counted_by_router(stage: Stage, region: Region) 
     region.create(second, gateway(2, second, OUTSIDE, "hv1", "203.0.113.6"))
     region.settle()
     for number in range(resolver.MOST_KNOWN):
-        place = held.Place(OUTSIDE.id, IPv4Address(0xC0000200 + number))
-        stage.resolver._known[place] = held.Known(THEIRS, stage.clock[0], stage.clock[0], GATEWAY.id)
+        place = neighbour_entries.Place(OUTSIDE.id, IPv4Address(0xC0000200 + number))
+        stage.resolver._known[place] = neighbour_entries.Known(THEIRS, stage.clock[0], stage.clock[0], GATEWAY.id)
     stage.unknown("203.0.113.40")
     assert stage.questions() == [], "this one has found enough"
     stage.unknown("203.0.113.41", router=second.id)
@@ -211,8 +211,8 @@ async def test_what_answers_is_forgotten_only_where_much_is_known(
     stage.unknown()
     stage.says()
     for number in range(others):
-        place = held.Place(OUTSIDE.id, IPv4Address(0xCB007164 + number))
-        stage.resolver._known[place] = held.Known(THEIRS, stage.clock[0], stage.clock[0] + 1e6, GATEWAY.id)
+        place = neighbour_entries.Place(OUTSIDE.id, IPv4Address(0xCB007164 + number))
+        stage.resolver._known[place] = neighbour_entries.Known(THEIRS, stage.clock[0], stage.clock[0] + 1e6, GATEWAY.id)
     for _ in range(int((resolver.FORGET_AFTER + resolver.AGAIN_AFTER + resolver.SPREAD) / resolver.TICK) + 8):
         stage.passes(resolver.TICK)
         if NEAR in [str(place.address) for place in stage.resolver._questions]:

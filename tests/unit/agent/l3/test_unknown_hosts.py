@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.agent.l3.unknown_world import World, announced
 
-from netweft.agent.l3 import held, resolver
-from netweft.agent.l3.askers import askers_on
+from netweft.agent.l3 import neighbour_entries, resolver
+from netweft.agent.l3.requesters import requesters_on
 from netweft.model import AddressPair, HostRoute, Port
 from netweft.services.addresses import mac, prefix
 from netweft.services.l3.wire import wire_mac
@@ -215,10 +215,10 @@ async def test_the_tables_of_two_routers_are_apart(world: World) -> None:
     """MOST_WAITING is one router's interface's."""
     hv1 = world.agents["hv1"].resolver
     for number in range(4 * resolver.MOST_WAITING):
-        (who,) = askers_on(world.agents["hv1"], GREEN.id)
-        place = held.Place(GREEN.id, IPv4Address(0x0A000100 + number))
+        (who,) = requesters_on(world.agents["hv1"], GREEN.id)
+        place = neighbour_entries.Place(GREEN.id, IPv4Address(0x0A000100 + number))
         if hv1._has_room(place, who, 0):
-            hv1._questions[place] = held.Question(who, 1e9)
+            hv1._questions[place] = neighbour_entries.Question(who, 1e9)
     assert len(hv1._questions) == resolver.MOST_WAITING
-    (other,) = askers_on(world.agents["hv1"], RED.id)
-    assert hv1._has_room(held.Place(RED.id, IPv4Address(0x0A000201)), other, 0)
+    (other,) = requesters_on(world.agents["hv1"], RED.id)
+    assert hv1._has_room(neighbour_entries.Place(RED.id, IPv4Address(0x0A000201)), other, 0)

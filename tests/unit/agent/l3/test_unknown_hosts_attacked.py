@@ -8,8 +8,8 @@ from tests.examples import examples
 from tests.unit.agent.l3.test_unknown_hosts import B1, G1, G2, GREEN, SECOND, TO_BLUE, TO_GREEN, clock, made, to, world
 from tests.unit.agent.l3.unknown_world import World, announced
 
-from netweft.agent import answers
-from netweft.agent.l3 import shares
+from netweft.agent import packet_ins
+from netweft.agent.l3 import neighbour_shares
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, ND_SOLICIT
 from netweft.services.addresses import mac, prefix
 from netweft.services.l3.wire import wire_mac
@@ -81,15 +81,15 @@ async def test_in_another_network_it_says_nothing(world: World) -> None:
 async def test_who_floods_with_answers_keeps_nobody_elses_from_being_heard(world: World, clock: list[float]) -> None:
     """Its own flow ends what it says, here and to other nodes; then it is heard again."""
     one, other = world.agents["hv1"], world.agents["hv2"]
-    for _ in range(answers.OF_KIND[Asked.NEXT_HOP] + 1):
+    for _ in range(packet_ins.OF_KIND[Asked.NEXT_HOP] + 1):
         world.send(G1, answer(G1.mac_address, SECOND[4]))
-    assert other.handed_up == one.handed_up == answers.OF_KIND[Asked.NEXT_HOP] + 1
+    assert other.handed_up == one.handed_up == packet_ins.OF_KIND[Asked.NEXT_HOP] + 1
     for _ in range(5):
         world.send(G1, answer(G1.mac_address, SECOND[4]))
-    assert other.handed_up == one.handed_up == answers.OF_KIND[Asked.NEXT_HOP] + 1
+    assert other.handed_up == one.handed_up == packet_ins.OF_KIND[Asked.NEXT_HOP] + 1
     world.send(B1, to(SECOND[4]))
     world.send(G2, answer(G2.mac_address, "10.0.1.21"))
-    assert other.handed_up == answers.OF_KIND[Asked.NEXT_HOP] + 2
+    assert other.handed_up == packet_ins.OF_KIND[Asked.NEXT_HOP] + 2
 
 
 @pytest.mark.parametrize("claims", [False, True])
@@ -97,7 +97,7 @@ async def test_who_has_every_address_gets_a_share_and_loses_it(
     clock: list[float], monkeypatch: pytest.MonkeyPatch, claims: bool
 ) -> None:
     """It answers for all of them, or claims those that another VM without port security has; who asks is elsewhere."""
-    monkeypatch.setattr(shares, "MOST", 8)
+    monkeypatch.setattr(neighbour_shares, "MOST", 8)
     world = World(made(replace(G2, port_security_enabled=False)))
     every = [f"10.0.1.{number}" for number in range(100, 130)]
     theirs = [SECOND[4], *every[:6]] if claims else [SECOND[4]]
@@ -110,9 +110,9 @@ async def test_who_has_every_address_gets_a_share_and_loses_it(
         if claims:
             world.send(G1, announced(G1, address))
         had = list(agent.known.values()).count(G1.mac_address)
-        assert had <= shares.MOST + 1, "the one too many is on its way to other nodes before it is counted"
+        assert had <= neighbour_shares.MOST + 1, "the one too many is on its way to other nodes before it is counted"
     assert G1.mac_address in agent.known.values()
-    world.passes(shares.DEAF_FOR - 8, clock)
+    world.passes(neighbour_shares.DEAF_FOR - 8, clock)
     assert agent.known == dict.fromkeys(theirs, G2.mac_address), "others have theirs, and it has none"
     world.has[G1.id] = {every[-1]: G1.mac_address}
     world.passes(10, clock)

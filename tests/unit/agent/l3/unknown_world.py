@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address
 
-from netweft.agent.answers import Answers
 from netweft.agent.desired import Desired
 from netweft.agent.l3.resolver import Resolver
 from netweft.agent.l3.routers import Errors, Neighbours
+from netweft.agent.packet_ins import PacketIns
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, ND_SOLICIT
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp, icmp
@@ -37,7 +37,7 @@ class Agent(Desired):
         self.handed_up = 0
         self.resolver = Resolver(self, self.said.append, self.node.settle)
         routers = (self.resolver, Errors(self, self.resolver), Neighbours(self))
-        self.answers = Answers(self, lambda: routers, self.said.append, self.node.settle)
+        self.packet_ins = PacketIns(self, lambda: routers, self.said.append, self.node.settle)
 
     @property
     def known(self) -> dict[str, str]:
@@ -85,7 +85,7 @@ class World:
             bridge = agent.node.bridges["int"]
             punted, bridge.punted = bridge.punted, []
             for one in punted:
-                agent.said += agent.answers.answer(_packet_in(one))
+                agent.said += agent.packet_ins.answer(_packet_in(one))
             agent.handed_up += len(punted)
             saying, agent.said[:] = list(agent.said), []
             for out in saying:
@@ -120,8 +120,8 @@ def _reply(one: Packet, address: str, its_mac: str) -> Packet | None:
     if one["eth_type"] == ETH_ARP:
         if one["arp_op"] != 1 or one["arp_tpa"] != prefix(address).value or one["arp_spa"] == one["arp_tpa"]:
             return None
-        asker = text_of_mac(one["arp_sha"])
-        return packets.arp(its_mac, address, str(IPv4Address(one["arp_spa"])), op=2, dst=asker)
+        requester = text_of_mac(one["arp_sha"])
+        return packets.arp(its_mac, address, str(IPv4Address(one["arp_spa"])), op=2, dst=requester)
     if one["icmpv6_type"] != ND_SOLICIT or one["nd_target"] != prefix(address).value:
         return None
     said = packets.advertise(its_mac, address, address, tll=its_mac, dst=text_of_mac(one["nd_sll"]))

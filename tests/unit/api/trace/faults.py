@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from tests.unit.control.trace.faults import A, B, C
 
-from netweft.wire.questions import Heard
+from netweft.wire.queries import Heard
 
 VM1, VM2, GATEWAY = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02", "fa:16:3e:ff:00:01"
 OLD, OTHER = "fa:16:3e:99:99:99", "02:00:00:00:00:99"

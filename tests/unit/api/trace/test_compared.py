@@ -7,7 +7,7 @@ from netweft.api.resources.trace.nodes import Looked
 from netweft.testing import region as made
 from netweft.testing.explained import rows_of, seen
 from netweft.testing.region import Region
-from netweft.wire.questions import Answer, Ask, Exit, Interface
+from netweft.wire.queries import Answer, Ask, Exit, Interface
 
 
 @pytest.mark.parametrize(

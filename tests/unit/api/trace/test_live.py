@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from netweft.api.resources.trace.live import waiting
+from netweft.api.resources.trace.live.arguments import Live
 from netweft.api.resources.trace.live.fate import GATHER, SETTLE, Sighting, fates
 from netweft.api.resources.trace.live.plan import Plan
 from netweft.api.resources.trace.live.waiting import TooManyLiveTraces, Waiting
-from netweft.api.resources.trace.live.wanted import Live
-from netweft.feed.questions import Silence
-from netweft.wire.questions import Answer, Ask
-from netweft.wire.watched import Caught, Frame, Match
+from netweft.feed.queries import Silence
+from netweft.wire.captures import Caught, Frame, Match
+from netweft.wire.queries import Answer, Ask
 
 ANY = Match(src="10.0.0.1", dst="10.0.0.2", protocol=17)
 PLAN = Plan("from", "to", False, (ANY,), ANY, (), ("hv1", "hv2"))

@@ -17,7 +17,7 @@ from netweft.model.router import ADDRESS_MAC
 from netweft.testing import region as made
 from netweft.testing.explained import rows_of, seen
 from netweft.testing.region import Region
-from netweft.wire.questions import Answer, Ask, Exit, Hop, Sent, Silent
+from netweft.wire.queries import Answer, Ask, Exit, Hop, Sent, Silent
 
 
 def place() -> tuple[Any, Begun]:

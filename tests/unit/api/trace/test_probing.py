@@ -9,8 +9,8 @@ from netweft.api.resources.trace.probing import Probed, finding, probe
 from netweft.control.explain.examine import Finding
 from netweft.control.explain.snapshot import Told
 from netweft.control.trace import codes
-from netweft.feed.questions import Silence
-from netweft.wire.questions import Answer, Ask, Exit, Interface, Sent
+from netweft.feed.queries import Silence
+from netweft.wire.queries import Answer, Ask, Exit, Interface, Sent
 
 PACKET = Sent(eth_src="a", eth_dst="b", src="10.0.0.1", dst="10.0.0.2", protocol=17, sport=1, dport=2)
 NIC = Interface(name="eth0")

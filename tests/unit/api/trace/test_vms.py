@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from tests.unit.api.trace.faults import GATEWAY, IN_VMS, OLD, VM1, InVm, asks, has, sends
 from tests.unit.control.trace.faults import HEALTHY, ONE, THREE, A, B, C, all_rows, snapshot, ways
 
-from netweft.api.resources.trace import told, vms
+from netweft.api.resources.trace import response, vms
 from netweft.api.resources.trace.vms import Vm
 from netweft.control.explain.examine import Finding
 from netweft.control.explain.snapshot import Snapshot, Told
 from netweft.control.trace.codes import UNDERLAY
 from netweft.findings import Code
-from netweft.wire.questions import Answer, Heard
+from netweft.wire.queries import Answer, Heard
 
 
 def place(on: str) -> tuple[Snapshot, list[Vm]]:
@@ -115,7 +115,7 @@ def test_what_is_between_hosts_is_one_code_to_who_sees_none(code: Code) -> None:
     )
     found = Finding("ports", {"id": "p", "name": "web"}, Told(code, "secret", values))
     said = {
-        sees: told.finding({"ports": "port"}, found, layer="probe", direction="forward", sees_nodes=sees)
+        sees: response.finding({"ports": "port"}, found, layer="probe", direction="forward", sees_nodes=sees)
         for sees in (True, False)
     }
     assert (said[True]["code"], said[False]["code"]) == (code.code, "underlay-fault")

@@ -4,7 +4,7 @@ import pytest
 from tests.unit.control.conftest import Cloud
 
 from netweft.control.l2 import binding, port_bindings
-from netweft.control.l3.attached import Asker
+from netweft.control.l3.attached import Requester
 from netweft.control.l3.errors import PortOnEveryHost
 from netweft.control.l3.floating_ips import FloatingIPs
 from netweft.control.l3.routers import Routers
@@ -12,7 +12,7 @@ from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.store import Object
 
 HOST = "binding:host_id"
-ADMIN = Asker("p", is_admin=True)
+ADMIN = Requester("p", is_admin=True)
 
 
 @pytest.fixture

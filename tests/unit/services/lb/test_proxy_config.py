@@ -20,7 +20,7 @@ from tests.unit.services.lb.trees import BALANCER, HTTP, STREAMS, TLS, listener,
 
 from netweft.model import L7Policy, L7Rule, Listener, LoadBalancer, Member, Pool
 from netweft.services.lb.proxy.config import Tree, render
-from netweft.services.lb.proxy.words import ciphers, place, quoted, token
+from netweft.services.lb.proxy.quoting import ciphers, place, quoted, token
 
 GOLDENS = Path(__file__).with_name("goldens")
 needs_haproxy = pytest.mark.skipif(not shutil.which("haproxy"), reason="needs HAProxy")

@@ -5,8 +5,8 @@ from msgspec import UNSET
 from netweft.api import checks
 from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.resources.standard import READ_ONLY, STANDARD, STATUS, flag
-from netweft.api.resources.trace import wanted
-from netweft.api.resources.trace.wanted import Wanted
+from netweft.api.resources.trace import arguments
+from netweft.api.resources.trace.arguments import Wanted
 from netweft.control.checks import CheckNotFound, Checks
 from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction
@@ -16,7 +16,7 @@ ASKS = ("from", "to", "protocol", "port")
 
 
 def _end() -> Attribute:
-    return Attribute(check=checks.string(wanted.MOST_TEXT), post=True, put=True, default=REQUIRED, filter=True)
+    return Attribute(check=checks.string(arguments.MOST_TEXT), post=True, put=True, default=REQUIRED, filter=True)
 
 
 ATTRIBUTES = STANDARD | {
@@ -53,6 +53,6 @@ def _refuse(tx: ReadTransaction, context: Context, current: Object | None, chang
     """What no trace could be asked.  Raises HTTPBadRequest."""
     if changed is not None:
         asked = asked_by((current or {}) | changed)
-        wanted.check(asked)
+        arguments.check(asked)
         for end in (asked.from_, asked.to):
-            wanted.address_of(end)
+            arguments.address_of(end)

@@ -21,7 +21,7 @@ from netweft.api.resources.checks.concern import Concerns, looked_at
 from netweft.api.resources.checks.due import Due
 from netweft.api.resources.checks.resource import asked_by
 from netweft.api.resources.checks.verdict import Verdict
-from netweft.api.resources.trace.wanted import Wanted
+from netweft.api.resources.trace.arguments import Wanted
 from netweft.control import checks
 from netweft.control.errors import Refused
 from netweft.control.l2 import hosts

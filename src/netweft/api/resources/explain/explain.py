@@ -17,7 +17,7 @@ from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
 from netweft.api.policy import Policy, may
 from netweft.api.querystring import Listing
-from netweft.api.resources.explain import asked, described
+from netweft.api.resources.explain import described, node_answers
 from netweft.api.resources.explain.balancers import KINDS, Balancing
 from netweft.api.resources.explain.described import TYPES
 from netweft.api.resources.explain.forwardings import Forwardings
@@ -92,12 +92,15 @@ class Explain:
     async def show(self, request: Request, context: Context) -> Response:
         lags = self._lags()
         kind, row, told = await self._run.read_much(self._explained, context, request.path_params["id"], lags)
-        said = await asked.said(self._asks, kind, row) if self._asks else ""
+        said = await node_answers.said(self._asks, kind, row) if self._asks else ""
         sees_nodes = may(context, "get_agent")
         if said and isinstance(said, str) and sees_nodes:
             told["unseen"] = [f"{OPENVSWITCH} of {said}", *(one for one in told["unseen"] if one != OPENVSWITCH)]
         if not isinstance(said, str):
-            more = [described.finding(self._types[kind], one, sees_nodes=sees_nodes) for one in asked.found(row, said)]
+            more = [
+                described.finding(self._types[kind], one, sees_nodes=sees_nodes)
+                for one in node_answers.found(row, said)
+            ]
             findings = sorted([*told["findings"], *more], key=lambda one: not one["blocks"])
             unseen = [one for one in told["unseen"] if one != OPENVSWITCH]
             works = told["works"] and not any(one["blocks"] for one in more)

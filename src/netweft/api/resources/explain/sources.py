@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from netweft.api.attributes import Resource
 from netweft.api.policy import Policy
-from netweft.api.resources.explain.asked import Asks
+from netweft.api.resources.explain.node_answers import Asks
 from netweft.api.running import Run
 from netweft.api.service import Service
 from netweft.control.explain.snapshot import Lag

@@ -18,17 +18,17 @@ from netweft.api.attributes import Resource
 from netweft.api.encoding import json_response
 from netweft.api.gate import Gate
 from netweft.api.policy import may
-from netweft.api.resources.explain.asked import Asks
+from netweft.api.resources.explain.node_answers import Asks
 from netweft.api.running import Run
 from netweft.api.service import Service
 from netweft.control.errors import NotFound
 from netweft.control.explain.snapshot import Lag
 from netweft.control.l2.hosts import HOST
-from netweft.feed.questions import Silence
+from netweft.feed.queries import Silence
 from netweft.plugins.identity import Context
 from netweft.store import Object, Store
-from netweft.wire.questions import Answer, Ask
-from netweft.wire.wired import Counts, Station, Wiring
+from netweft.wire.queries import Answer, Ask
+from netweft.wire.wiring import Counts, Station, Wiring
 
 MOST_OF_ONE: Final = 4  # questions of one user at once: nodes have other things to do
 _NOBODY: Final = "the port is bound to no host"

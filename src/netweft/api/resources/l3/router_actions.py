@@ -20,7 +20,7 @@ from netweft.api.resources.l3.router import EXTERNAL_GATEWAYS, ROUTES
 from netweft.api.running import Run
 from netweft.api.service import Service
 from netweft.control.l3 import attached, routes
-from netweft.control.l3.attached import Asker
+from netweft.control.l3.attached import Requester
 from netweft.control.l3.errors import BadRouterRequest
 from netweft.control.l3.more_gateways import GATEWAYS
 from netweft.control.l3.routers import Routers
@@ -54,7 +54,7 @@ class RouterActions:
         return [Route(f"{path}/{name}", gate(handler), methods=["PUT"]) for name, handler in handlers.items()]
 
     async def add_interface(self, request: Request, context: Context) -> Response:
-        asker = Asker(context.project_id, context.is_admin)
+        asker = Requester(context.project_id, context.is_admin)
 
         def add(tx: WriteTransaction, router: Object, wanted: Object) -> Object:
             if len(wanted) > 1:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from netweft.api.resources.explain.asked import in_words, of_interface
+from netweft.api.resources.explain.node_answers import in_words, of_interface
 from netweft.api.resources.trace.nodes import Followed, Looked, last_object, row_of
 from netweft.control.explain.examine import Finding
 from netweft.control.explain.snapshot import Row, Snapshot, Told
 from netweft.control.trace import codes
 from netweft.control.trace.way import Way
 from netweft.findings import Code
-from netweft.wire.questions import MOST_EXITS, Exit, cut
+from netweft.wire.queries import MOST_EXITS, Exit, cut
 
 OVERHEAD = {"vxlan": 50, "gre": 42, "geneve": 58, "stt": 72}
 Layered = tuple[str, Finding]  # `host`, `agent`, `openvswitch`

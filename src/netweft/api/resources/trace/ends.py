@@ -7,7 +7,7 @@ from typing import NamedTuple
 from netweft.api.querystring import Listing
 from netweft.api.resources.explain.balancers import Balancing
 from netweft.api.resources.trace import named
-from netweft.api.resources.trace.wanted import OUTSIDE, address_of
+from netweft.api.resources.trace.arguments import OUTSIDE, address_of
 from netweft.api.service import Service
 from netweft.control.errors import BadRequest, NotFound
 from netweft.control.l2.names import ASSIGNMENT

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from netweft.api.resources.explain.asked import Asks
+from netweft.api.resources.explain.node_answers import Asks
 from netweft.api.resources.trace import nodes, vms
 from netweft.api.resources.trace.compared import OVERHEAD, Layered, compared
 from netweft.api.resources.trace.nodes import Followed, Goal, HostsAt, follow, goal_of
@@ -22,7 +22,7 @@ from netweft.control.trace import codes
 from netweft.control.trace.ends import Begun
 from netweft.control.trace.walker import Start
 from netweft.control.trace.way import PORT, Way
-from netweft.wire.questions import Answer
+from netweft.wire.queries import Answer
 
 Owners = Callable[[str, Sequence[str]], Awaitable[vms.Known]]  # network, addresses on it -> those of ports
 MOST: Final = 32

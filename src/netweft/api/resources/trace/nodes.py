@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from netweft.api.resources.explain.asked import Asks
+from netweft.api.resources.explain.node_answers import Asks
 from netweft.control.explain.hosts import is_able, is_dead
 from netweft.control.explain.snapshot import Row, Snapshot
 from netweft.control.l2.hosts import HOST
@@ -18,10 +18,10 @@ from netweft.control.l3.owners import GATEWAY
 from netweft.control.trace.packet import Packet
 from netweft.control.trace.walker import Start
 from netweft.control.trace.way import OUTSIDE, PORT, ROUTER, UNKNOWN, Way
-from netweft.feed.questions import Silence
+from netweft.feed.queries import Silence
 from netweft.model.load_balancer import VIP_OWNER
 from netweft.model.node import OVN_AGENT
-from netweft.wire.questions import MOST_DIFFERENCES, MOST_EXITS, MOST_HOPS, Answer, Ask, Exit, Sent, cut
+from netweft.wire.queries import MOST_DIFFERENCES, MOST_EXITS, MOST_HOPS, Answer, Ask, Exit, Sent, cut
 
 MOST_INTERFACES = 64  # of one node
 MOST_NODES = 8  # that one packet is followed through

@@ -9,15 +9,15 @@ from typing import Final, NamedTuple
 
 from msgspec import structs
 
-from netweft.api.resources.explain.asked import Asks
+from netweft.api.resources.explain.node_answers import Asks
 from netweft.api.resources.trace.nodes import Followed, Looked
 from netweft.control.explain.examine import Finding
 from netweft.control.explain.snapshot import Row, Told
 from netweft.control.trace import codes
 from netweft.control.trace.packet import WITH_PORTS
-from netweft.feed.questions import Silence
+from netweft.feed.queries import Silence
 from netweft.findings import Code
-from netweft.wire.questions import Answer, Ask, Exit, Probe, Sent
+from netweft.wire.queries import Answer, Ask, Exit, Probe, Sent
 
 MARK_BYTES: Final = 64
 _ETHERNET, _IP, _ICMP, _UPPER = 14, {4: 20, 6: 40}, 8, {6: 20}  # bytes of headers; above IP of TCP, else 8

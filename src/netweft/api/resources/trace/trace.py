@@ -22,19 +22,19 @@ from netweft.api.policy import Policy, may
 from netweft.api.resources.explain import described
 from netweft.api.resources.explain.balancers import Balancing
 from netweft.api.resources.explain.sources import Sources
-from netweft.api.resources.trace import ends, named, told, visible, what_if
-from netweft.api.resources.trace.live import told as live_told
+from netweft.api.resources.trace import ends, named, response, visible, what_if
+from netweft.api.resources.trace.arguments import OUTSIDE, Wanted, address_of, number_of, parse
+from netweft.api.resources.trace.live import response as live_told
+from netweft.api.resources.trace.live.arguments import Live
 from netweft.api.resources.trace.live.plan import Plan, plan
-from netweft.api.resources.trace.live.told import Lived, of_packet
+from netweft.api.resources.trace.live.response import Lived, of_packet
 from netweft.api.resources.trace.live.waiting import Gone, Waiting
-from netweft.api.resources.trace.live.wanted import Live
 from netweft.api.resources.trace.lower import NOT_ASKED, Lower, Nodes
-from netweft.api.resources.trace.wanted import OUTSIDE, Wanted, address_of, number_of, parse
 from netweft.control.errors import BadRequest
 from netweft.control.explain.examine import Finding
 from netweft.control.explain.snapshot import Lag, Row, Snapshot
 from netweft.control.l2 import hosts
-from netweft.control.lb.words import BALANCERS
+from netweft.control.lb.vocabulary import BALANCERS
 from netweft.control.trace import codes
 from netweft.control.trace.ends import Begun, Far, Question, begin
 from netweft.control.trace.filters import has_address
@@ -195,7 +195,7 @@ class Trace:
         ]
         changes = self._changes(context, [one for _, one in found], sees_nodes=sees_nodes)
         findings = [
-            told.finding(self._types, one, layer="api", direction=direction, sees_nodes=sees_nodes)
+            response.finding(self._types, one, layer="api", direction=direction, sees_nodes=sees_nodes)
             | {"changed": changes.get((one.kind, one.row["id"]))}
             for direction, one in found
         ]
@@ -265,18 +265,18 @@ class Trace:
         ways = [traced.there, traced.back]
         assumed = [*traced.begun.assumptions, *(one for way in ways if way for one in way.assumptions)]
         below = [
-            told.finding(self._types, one, layer=layer, direction=direction, sees_nodes=sees_nodes)
+            response.finding(self._types, one, layer=layer, direction=direction, sees_nodes=sees_nodes)
             for direction, (layer, one) in lower.findings
             if sees_nodes or one.code.blocks or one.code not in codes.UNDERLAY
         ]
         findings = _once([*traced.findings, *below])
         if lived is not None:
             findings = self._of_live(traced, lived, findings, sees_nodes=sees_nodes)
-        shown = [told.way(self._types, one, sees_nodes=sees_nodes) if one else None for one in ways]
+        shown = [response.way(self._types, one, sees_nodes=sees_nodes) if one else None for one in ways]
         unseen = [*lower.there.unseen, *lower.back.unseen]
         unseen += [f"probe: {lower.probed.why}"] if lower.probed and lower.probed.why else []
         unseen += live_told.unseen(lived.found) if lived else []
-        passes = lived.arrived if lived and lived.found else told.passes(ways, findings)
+        passes = lived.arrived if lived and lived.found else response.passes(ways, findings)
         return {
             "from": traced.frm.said(),
             "to": traced.to.said(),
@@ -287,10 +287,10 @@ class Trace:
             "assumptions": list(dict.fromkeys(assumed)),
             "forward": shown[0],
             "return": shown[1],
-            "probe": told.probe(lower, sees_nodes=sees_nodes),
+            "probe": response.probe(lower, sees_nodes=sees_nodes),
             "live": lived.told(lower, sees_nodes=sees_nodes) if lived else None,
-            "layers": told.layers(ways, lower),
-            "nodes": told.nodes(lower) if sees_nodes else [],
+            "layers": response.layers(ways, lower),
+            "nodes": response.nodes(lower) if sees_nodes else [],
             "unseen": list(dict.fromkeys(unseen)) if sees_nodes else ["openvswitch"] if unseen else [],
         }
 
@@ -302,7 +302,7 @@ class Trace:
         lost = live_told.finding(lived.found, about or traced.begun.target)
         if lost is None or any(one["blocks"] for one in findings):
             return findings
-        its = told.finding(self._types, lost, layer="packet", direction=FORWARD, sees_nodes=sees_nodes)
+        its = response.finding(self._types, lost, layer="packet", direction=FORWARD, sees_nodes=sees_nodes)
         return [its, *findings]
 
 

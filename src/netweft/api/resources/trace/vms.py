@@ -19,7 +19,7 @@ from netweft.control.trace.filters import has_address
 from netweft.control.trace.packet import ICMP, ICMPV6, Packet
 from netweft.control.trace.way import PORT, Way, holds, owner_of, subnets_of
 from netweft.findings import Code
-from netweft.wire.questions import MOST_HEARD, Answer, Ask, Heard, Listen, Sent
+from netweft.wire.queries import MOST_HEARD, Answer, Ask, Heard, Listen, Sent
 
 Known = Mapping[str, str]  # addresses of ports on the VM's network -> their MACs
 _ECHO = {ICMP: 8, ICMPV6: 128}

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct, ValidationError, convert
 
 from netweft.api.faults import HTTPBadRequest
-from netweft.api.resources.trace.wanted import MOST_SUPPOSED, address_of, network_of
+from netweft.api.resources.trace.arguments import MOST_SUPPOSED, address_of, network_of
 from netweft.control.explain.snapshot import Row
 from netweft.control.security import security_group_rules as rules
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from netweft.plugins import here
+from netweft.plugins import own_endpoint
 from netweft.plugins.identity.embedded import directory, grants, implied
 from netweft.plugins.identity.embedded.errors import Conflict
 from netweft.settings import ServerSettings
@@ -57,7 +57,7 @@ def _prepare(store: Store) -> None:
 
 
 def openrc(settings: ServerSettings, password: str) -> str:
-    reached = settings.public_url.rstrip("/") or here.address_of(settings) or NOWHERE
+    reached = settings.public_url.rstrip("/") or own_endpoint.address_of(settings) or NOWHERE
     variables = {
         "OS_AUTH_URL": f"{reached}/identity/v3",
         "OS_USERNAME": "admin",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from netweft.plugins.identity import IdentityUnavailable
 from netweft.plugins.identity.embedded.attempts import Attempt, Attempts
 from netweft.plugins.identity.embedded.errors import TooManyAttempts
-from netweft.store.shares import Shares
+from netweft.store.fair_queue import Shares
 from netweft.store.turns import STRANGERS, asking
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from netweft.reconcile.memo import Fact, Reader
 from netweft.services import wiring
 from netweft.services.addresses import Prefix, prefix, text, within
 from netweft.services.l3.interfaces import keep
-from netweft.services.l3.neighbours.unsure import may_be_there
+from netweft.services.l3.neighbours.unknown_locations import may_be_there
 from netweft.services.l3.values import WatchedHop
 from netweft.services.values import LocalNetwork
 

@@ -12,7 +12,7 @@ from netweft.dataplane.haproxy.values import ServerState
 from netweft.model.load_balancer import HEALTHY, LEAST_CONNECTIONS, SOURCE_IP, SOURCE_IP_PORT, Listener, Member, Pool
 from netweft.services.lb.proxy import tls
 from netweft.services.lb.proxy.frontends import is_http
-from netweft.services.lb.proxy.words import name, place, quoted, token
+from netweft.services.lb.proxy.quoting import name, place, quoted, token
 
 _BALANCE: Final = {
     LEAST_CONNECTIONS: "balance leastconn",

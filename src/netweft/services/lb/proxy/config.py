@@ -15,7 +15,7 @@ from netweft.services.lb.proxy import policies, tls
 from netweft.services.lb.proxy.backends import backend, backend_name, server_states
 from netweft.services.lb.proxy.frontends import frontend
 from netweft.services.lb.proxy.policies import Policy
-from netweft.services.lb.proxy.words import name
+from netweft.services.lb.proxy.quoting import name
 
 _DEFAULTS = (
     *("retries 3", "option redispatch", "option splice-auto", "option clitcpka", "option srvtcpka"),

@@ -6,7 +6,7 @@ from typing import Final
 from netweft.model.load_balancer import Listener
 from netweft.services.lb.proxy import policies, tls
 from netweft.services.lb.proxy.policies import Policy
-from netweft.services.lb.proxy.words import cidr, name
+from netweft.services.lb.proxy.quoting import cidr, name
 
 _HTTP: Final = frozenset({"HTTP", "TERMINATED_HTTPS", "PROMETHEUS"})
 # what a listener can add to a request: header -> HAProxy's log format

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from netweft.model.load_balancer import L7Policy, L7Rule
-from netweft.services.lb.proxy.words import formatted, name, quoted, sample
+from netweft.services.lb.proxy.quoting import formatted, name, quoted, sample
 
 _ORDER: Final = ("REJECT", "REDIRECT_PREFIX", "REDIRECT_TO_URL", "REDIRECT_TO_POOL")
 _MATCH: Final = {"REGEX": "reg", "STARTS_WITH": "beg", "ENDS_WITH": "end", "CONTAINS": "sub", "EQUAL_TO": "str"}

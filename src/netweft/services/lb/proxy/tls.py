@@ -7,7 +7,7 @@ from typing import Final
 
 from netweft.dataplane.haproxy.values import Material, MaterialKind
 from netweft.model.load_balancer import Listener, Pool
-from netweft.services.lb.proxy.words import ciphers
+from netweft.services.lb.proxy.quoting import ciphers
 
 _VERSIONS = {"SSLv3": "sslv3", "TLSv1": "tlsv10", "TLSv1.1": "tlsv11", "TLSv1.2": "tlsv12", "TLSv1.3": "tlsv13"}
 _VERIFY = {"OPTIONAL": "optional", "MANDATORY": "required"}

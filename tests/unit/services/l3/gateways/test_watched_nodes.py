@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from netweft.model import GatewayPort, Node, Proxy, RouterPort
 from netweft.services.l3.gateways.watched_nodes import interface_to, session
-from netweft.services.l3.neighbours.unsure import Domains
+from netweft.services.l3.neighbours.unknown_locations import Domains
 from netweft.services.values import HostFacts
 
 HOSTS, ROUTERS, NETWORKS = [f"hv{n}" for n in range(6)], ["r1", "r2", "r3"], ["n1", "n2", "n3", "n4"]

@@ -11,7 +11,7 @@ from tests.unit.services.l3.port_forwarding.test_flows import FIP, IN_ORDER, ask
 from tests.unit.services.l3.port_forwarding.test_flows import forwarded as forwarded
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3.forwarded_pieces import ForwardedPieces
+from netweft.agent.l3.forwarded_fragments import ForwardedPieces
 from netweft.dataplane.openflow.flow import Controller, Flow, Meter
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import datagram

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from netweft.api.resources.trace.live.plan import Plan
-from netweft.wire.watched import Frame, Match
+from netweft.wire.captures import Frame, Match
 
 SETTLE: Final = 0.7  # seconds after which what was not seen is not coming
 GATHER: Final = 0.25  # seconds after which all is told of what has arrived

@@ -10,7 +10,7 @@ from netweft.control.l2.hosts import HOST
 from netweft.control.trace.ends import SOMEBODY, Begun
 from netweft.control.trace.packet import Packet
 from netweft.control.trace.way import OUTSIDE, PORT, Way
-from netweft.wire.watched import MOST_MATCHES, MOST_SEGMENTS, Match, Of
+from netweft.wire.captures import MOST_MATCHES, MOST_SEGMENTS, Match, Of
 
 MOST_NODES = 6
 _TYPE, _PHYSICAL, _KEY = "provider:network_type", "provider:physical_network", "provider:segmentation_id"

@@ -1,7 +1,7 @@
 """Nodes watch until a packet was caught, the time is over, or nobody waits any more; then they are notified of the end.
 
-A node that is not told forgets by itself (`wire.watched`).  Where ports move, the nodes that they are on by then watch.
-One node begins before the other: what is caught until the turn after all have begun is no packet's start.
+A node that is not told forgets by itself (`wire.captures`).  Where ports move, the nodes that they are on by then
+watch.  One node begins before the other: what is caught until the turn after all have begun is no packet's start.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from netweft.api.resources.explain.asked import Asks
+from netweft.api.resources.explain.node_answers import Asks
+from netweft.api.resources.trace.live.arguments import Live
 from netweft.api.resources.trace.live.fate import SETTLE, Fate, Sighting, fates, of_concern, sent
 from netweft.api.resources.trace.live.plan import Plan
-from netweft.api.resources.trace.live.wanted import Live
 from netweft.control.errors import Conflict
-from netweft.feed.questions import Silence
-from netweft.wire.questions import Ask
-from netweft.wire.watched import Caught, Watch
+from netweft.feed.queries import Silence
+from netweft.wire.captures import Caught, Watch
+from netweft.wire.queries import Ask
 
 MOST: Final = 16  # of one server
 MOST_OF_ONE: Final = 2  # of one project
