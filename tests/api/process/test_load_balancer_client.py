@@ -44,7 +44,7 @@ def test_the_openstack_command(running: Server) -> None:
     (told,) = status["loadbalancer"]["listeners"][0]["pools"]
     assert told["health_monitor"]["name"] == "h"
     assert stats["total_connections"] == 0
-    assert [one["name"] for one in providers] == ["netweft"]
+    assert [one["name"] for one in providers] == ["netweft", "amphora", "octavia"]
     assert quota["member"] == 10_000
     after = stock_client(
         admin,
