@@ -6,7 +6,7 @@ it in force.  A device shows some numbers by names of its own (`eq www`): these 
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any, Final
 
@@ -91,10 +91,8 @@ class AclWords(Struct, frozen=True, forbid_unknown_fields=True, tag_field="form"
         """value: None where it is to go.  Raises Foreign."""
         way, _, port = key.partition(" ")
         bound = state.bound.get(key, {})
-        if foreign := sorted(name for name in bound.values() if not name.startswith(OURS)):
-            if value is None:
-                return []
-            raise Foreign(f"ACL {foreign[0]} is on {port} already, and is not ours")
+        if is_foreign(bound.values(), f"ACL {{}} is on {port}", wanted=value is not None):
+            return []
         made, binds, gone = list[str](), [f"interface {port}"], list[str]()
         for text, version in _VERSIONS.items() if value is not None else ():
             lines = self.entries(way, value or {}, version)
@@ -117,6 +115,15 @@ class CannotSay(Exception):
 
 class Foreign(CannotSay):
     """What is there is somebody else's.  The text names it."""
+
+
+def is_foreign(bound: Iterable[str], said: str, *, wanted: bool) -> bool:
+    """Whether one of these ACLs, or filters, is somebody else's.  said: where it is, with {} for its name.  Raises
+    Foreign where it is in the way of what is wanted."""
+    foreign = min((name for name in bound if not name.startswith(OURS)), default="")
+    if foreign and wanted:
+        raise Foreign(f"{said.format(foreign)} already, and is not ours")
+    return bool(foreign)
 
 
 class AclState(Struct, frozen=True):

@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from netweft.plugins.mechanisms.switches import acls
-from netweft.plugins.mechanisms.switches.acl_lines import OURS, AclState, CannotSay, Foreign, name_of
+from netweft.plugins.mechanisms.switches.acl_lines import AclState, CannotSay, is_foreign, name_of
 from netweft.plugins.mechanisms.switches.acl_terms import fields_of
 from netweft.plugins.mechanisms.switches.acls import Entry
 
@@ -101,10 +101,8 @@ class PathWords(Struct, frozen=True, forbid_unknown_fields=True, tag_field="form
         """value: None where it is to go.  Raises CannotSay."""
         way, _, port = key.partition(" ")
         bound = state.bound.get(key, {})
-        if foreign := sorted(name for name in bound.values() if not name.startswith(OURS)):
-            if value is None:
-                return []
-            raise Foreign(f"ACL {foreign[0]} is on {port} already, and is not ours")
+        if is_foreign(bound.values(), f"ACL {{}} is on {port}", wanted=value is not None):
+            return []
         said, kept = list[str](), set[tuple[str, str]]()
         for version in _VERSIONS if value is not None else ():
             lines = self.entries(way, value or {}, version)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from netweft.plugins.mechanisms.switches import acls
-from netweft.plugins.mechanisms.switches.acl_lines import OURS, AclState, Foreign, name_of
+from netweft.plugins.mechanisms.switches.acl_lines import AclState, is_foreign, name_of
 from netweft.plugins.mechanisms.switches.acls import Entry
 
 _LIST: Final = "ip"  # one for both IP versions
@@ -75,11 +75,10 @@ class TermWords(Struct, frozen=True, forbid_unknown_fields=True, tag_field="form
     def say(self, key: str, value: Mapping[str, Any] | None, state: AclState) -> list[str]:
         """value: None where it is to go.  Raises Foreign."""
         way, _, port = key.partition(" ")
-        old = state.bound.get(key, {}).get(_LIST)
-        if old and not old.startswith(OURS):
-            if value is None:
-                return []
-            raise Foreign(f"filter {old} is on {port} already, and is not ours")
+        bound = state.bound.get(key, {})
+        old = bound.get(_LIST)
+        if is_foreign(bound.values(), f"filter {{}} is on {port}", wanted=value is not None):
+            return []
         said = list[str]()
         bind = self.bind.replace("{direction}", self.directions[way[4:]]).replace("{port}", port)
         if value is not None:
