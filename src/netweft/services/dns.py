@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from netweft.model import NamedPort, Network, Peer, Port
+from netweft.services.names import Named, Place
 from netweft.services.service import Service, Wanted
-from netweft.services.values import LocalPort, Named, Place, RemotePort, Uplinks
+from netweft.services.values import LocalPort, RemotePort, Uplinks
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:

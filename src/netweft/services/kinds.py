@@ -16,9 +16,10 @@ from netweft.dataplane.stt.values import SttNetwork
 from netweft.model import PortStatus
 from netweft.services.health.watched import Watched
 from netweft.services.l3.values import LocalRouter
+from netweft.services.names import Named
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.service import Wanted
-from netweft.services.values import Advertised, Lease, Named
+from netweft.services.values import Advertised, Lease
 
 
 class Broken(Struct, frozen=True):

@@ -18,6 +18,7 @@ from netweft.services.l3.values import (
     LocalForwarding,
     LocalRouter,
 )
+from netweft.services.names import Named
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.values import (
     Advertised,
@@ -27,7 +28,6 @@ from netweft.services.values import (
     LocalGroup,
     LocalNetwork,
     LocalPort,
-    Named,
     PolicyRule,
     RemoteAddress,
     RemotePort,

@@ -325,26 +325,6 @@ class Lease(Struct, frozen=True, kw_only=True):
     subnets: tuple[Subnet, ...]
 
 
-class Place(StrEnum):
-    """Where a port is bound."""
-
-    HERE = "here"
-    ELSEWHERE = "elsewhere"
-    NOWHERE = "nowhere"
-
-
-class Named(Struct, frozen=True, kw_only=True):
-    """What a port is called.  place: where it is bound.  name: as the API keeps it; empty: it has none.
-    domain: its own, or its network's; empty: the node's."""
-
-    port_id: str
-    place: Place
-    network_id: str
-    name: str
-    domain: str
-    addresses: tuple[str, ...]
-
-
 class Advertised(Struct, frozen=True, kw_only=True):
     """What routers say to a port here.  number: the logical port that it is said to."""
 

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from netweft.model import NamedPort
 from netweft.services.kinds import NAMED
-from netweft.services.values import Named, Place
+from netweft.services.names import Named, Place
 from netweft.testing.region import Region, network, port, subnet
 
 NET = replace(network(1), dns_domain="corp.test.")

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from netweft.agent.desired import Part
 from netweft.model.names import fully_qualified, host_name, pointer, rooted
-from netweft.services.values import Named, Place
+from netweft.services.names import Named, Place
 
 Key: TypeAlias = tuple[str, Place]  # of a port, as services/kinds tells it
 HOST: Final = "host-"

@@ -20,7 +20,8 @@ from netweft.agent.metadata.guests import Guests, room
 from netweft.agent.metadata.interface import InterfaceWatch, Listener, bound, keep_listening
 from netweft.model.names import rooted
 from netweft.services.metadata import ends
-from netweft.services.values import Asked, LocalPort, Named
+from netweft.services.names import Named
+from netweft.services.values import Asked, LocalPort
 from netweft.settings import AgentSettings
 
 if TYPE_CHECKING:

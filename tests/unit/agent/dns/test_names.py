@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from netweft.agent.desired import Part
 from netweft.agent.dns.names import Names
 from netweft.model.names import pointer
-from netweft.services.values import Named, Place
+from netweft.services.names import Named, Place
 
 RED, BLUE = "red", "blue"
 
