@@ -95,7 +95,7 @@ class Rendering:
         self._floating = FloatingPlaces(self._memo, self._mappings)
         self._trees = Trees()
         self._services = Services(self._memo.put, self._memo.mark)
-        self._look_ups = Indexes(
+        self._indexes = Indexes(
             *(Subnets(), PairedAddresses(), self._interfaces, Advertisers(), self.forwarded, UnguardedPorts()),
             *(self._domains, Labels(), self._hops, self._router_numbers, Watchable(), Vips(), Sources()),
         )
@@ -345,7 +345,7 @@ class Rendering:
             self._regrouped.update(self._plugged.changed(name))
         self._remotes.changed(before, after)
         self._policies.changed(before, after)
-        for fact, value in self._look_ups.changed(before, after):
+        for fact, value in self._indexes.changed(before, after):
             self._memo.put(fact, value)
         for fact, value in self._trees.changed(before, after):
             self._memo.put(fact, value)

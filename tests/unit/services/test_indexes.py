@@ -59,4 +59,4 @@ def test_none_of_the_renderings_is_left_out() -> None:
     told = {type(one) for some in Indexes(*ALL)._of.values() for one in some}
     host = HostFacts(name="hv1")
     rendering = Rendering(host, LocalVlans(1, 4094), LocalVlans(*ROUTER_ZONES))
-    assert {type(one) for some in rendering._look_ups._of.values() for one in some} == told
+    assert {type(one) for some in rendering._indexes._of.values() for one in some} == told
