@@ -19,7 +19,8 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg7  MEMBERS     in which of the policy's address groups the packet's ends are: a bit for each; bit 31: in the one
                       that is asked; bit 30: nobody had refused it before the policy was asked
     reg8  TRIAL       bit 0: a packet of the agent's, judged like any other and given to nobody; bit 1: and remembered;
-                      bit 2 (ANSWER): an answer, as the network that it started in knows
+                      bit 2 (ANSWER): an answer, as the network that it started in knows; bit 3 (SAID): what a
+                      firewall says of what it rejects, which no mark of the connection stops
     reg9  PIECE       bit 0: went through conntrack as a fragment; of those from and to forwarded ports
                       and to VIPs bit 1: the agent has given it back; of the former bit 2: it leaves
     reg10 ROUTER      the router that the packet is in, by its number on this node
@@ -146,6 +147,7 @@ LED_HERE: Final = 1 << 20
 JUDGED: Final = 1
 REMEMBERED: Final = 2
 ANSWER: Final = 4
+SAID: Final = 8
 PERMIT: Final = 1
 REJECTED: Final = 2
 TAG_SHIFT: Final = 16  # where the tag of a logical port begins

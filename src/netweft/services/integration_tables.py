@@ -231,7 +231,7 @@ INT = Pipeline.of(
         "ingress",
         "for each destination: is it what a load balancer's member says?  What is for a guarded port goes through "
         "conntrack, unless it has already; multicast and broadcast skip it",
-        match=fields(OUT_PORT, ANSWERED, FLOODED, *FRAGMENTS, "udp_src", "ipv4_dst", "ipv6_dst", "ct_state")
+        match=fields(OUT_PORT, ANSWERED, FLOODED, TRIAL, *FRAGMENTS, "udp_src", "ipv4_dst", "ipv6_dst", "ct_state")
         | fields(ORIGIN, "ipv4_src", "ipv6_src", "icmpv4_type", *SOURCE_PORTS),
         set=fields(PIECE, ORIGIN),
         next=("from_member", "ingress_state", "ingress_groups", "commit", "ingress_qos"),

@@ -190,7 +190,7 @@ class Scene:
     def _vm(self, name: str, node: str, network: str) -> End:
         machine = self.lab.add_vm(node, network)
         self.ports = {**getattr(self, "ports", {}), name: machine.port_id}
-        return End(name, self.lab.layout.vm_namespace(machine.name), _addresses(machine))
+        return End(name, self.lab.layout.vm_namespace(machine.name), addresses_of(machine))
 
     def floating(self, end: End) -> str:
         made = self.cloud.create("floatingips", floating_network_id=self.external, port_id=self.ports[end.name])
@@ -240,7 +240,7 @@ class Scene:
             yield Way("NAT66", frm, outside, OUTSIDE[6], fits)
 
 
-def _addresses(machine: Vm) -> dict[int, str]:
+def addresses_of(machine: Vm) -> dict[int, str]:
     bare = [address.partition("/")[0] for address in machine.nic.addresses]
     return {6 if ":" in address else 4: address for address in bare}
 

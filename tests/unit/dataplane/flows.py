@@ -63,6 +63,7 @@ ACTIONS: list[tuple[Action, ...]] = [
     (
         Clone((CtClear(), Ct(zone="reg0", commit=True, exec=(SetField("ct_mark", 0, 2),)))),
         Clone((Ct(zone=7),)),
+        Clone((Move("ct_zone", "reg0", 16), CtClear(), Ct(zone="reg0", commit=True))),
         Goto(8),
     ),
     (Conjunction(0xFFFFFFFF, 1, 2),),

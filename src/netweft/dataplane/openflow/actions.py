@@ -343,7 +343,7 @@ def _decode_clone(buffer: bytes, start: int, end: int) -> Action | None:
     inside = start + _CLONE.size + len(_TO_NOBODY)
     if buffer[start + _CLONE.size : inside] != _TO_NOBODY or end - inside != _RESUBMIT.size:
         found = [_decode_action(buffer, *tlv) for tlv in _tlvs(buffer, start + _CLONE.size, end, minimum=8)]
-        tracking = tuple(action for action in found if isinstance(action, Ct | CtClear))
+        tracking = tuple(action for action in found if isinstance(action, Ct | CtClear | Move))
         return Clone(tracking) if len(tracking) == len(found) else None
     resubmit = _decode_action(buffer, _ACTION_EXPERIMENTER, inside, end)
     return Apart(table=resubmit.table) if isinstance(resubmit, Resubmit) else None

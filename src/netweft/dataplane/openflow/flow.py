@@ -134,7 +134,7 @@ class Clone(Struct, frozen=True):
     """What conntrack does with a copy of the packet, which ends after it, as does whatever else
     conntrack gives out then."""
 
-    actions: tuple[Ct | CtClear, ...]
+    actions: tuple[Ct | CtClear | Move, ...]
 
 
 class Conjunction(Struct, frozen=True):

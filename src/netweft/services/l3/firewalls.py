@@ -14,7 +14,7 @@ there, whichever nodes route, translate or have the gateway.  Docs: decision 060
 from collections.abc import Iterator
 from typing import Final
 
-from netweft.dataplane.openflow.flow import Action, Controller, Ct, CtClear, Meter, Move, SetField
+from netweft.dataplane.openflow.flow import Action, Clone, Controller, Ct, CtClear, Meter, Move, SetField
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import (
@@ -114,7 +114,7 @@ def network(_: Uplinks, here: LocalNetwork, __: Flood) -> Iterator[Wanted]:
 
 def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
     """What is known of a packet where it started is not known any more in the next network: an answer is marked.
-    What is rejected of a known connection ends silently: its answers are stopped, the firewall's with them."""
+    What is rejected of a known connection is marked as well, by a copy."""
     if not uplinks.transit:
         return
     owner, cleared, permitted = cookie(Reason.PIPELINE), SetField(PERMITTED, 0), {PERMITTED: PERMIT}
@@ -123,7 +123,10 @@ def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
     for state in (IS_ANSWER, IS_RELATED):
         yield VERDICT.flow(30, owner, {**permitted, "ct_state": state}, SetField(TRIAL, ANSWER, ANSWER), *onward)
     for eth_type in ETH.values():
-        yield VERDICT.flow(10, owner, {"eth_type": eth_type, "ct_state": IS_KNOWN}, *_MARKED)
+        known: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_KNOWN}
+        yield VERDICT.flow(10, owner, known, *_MARKED)
+        named: dict[str, Value] = {PERMITTED: REJECTED, **known}
+        yield VERDICT.flow(15, owner, named, Clone(_MARKED), cleared, INT["rejected"].goto)
     yield INT["from_the_wire"].flow(10, owner, permitted, cleared, INT["leaves_network"].goto)
     for table in (VERDICT, INT["from_the_wire"]):
         yield table.flow(5, owner, {PERMITTED: REJECTED}, cleared, INT["rejected"].goto)

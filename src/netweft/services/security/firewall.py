@@ -61,6 +61,7 @@ from netweft.services.fields import (
     PIECE,
     REJECTED,
     REMEMBERED,
+    SAID,
     TRACKED,
     TRIAL,
     Reason,
@@ -248,6 +249,9 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
         yield side.pieces.flow(20, owner, {"ct_state": IS_TRACKED}, *_at_home(side), _after_pieces(side))
         yield from firewall_rules.needs_no_rule(owner, side.table("rules"), _dhcp(side))
     yield INGRESS.table().flow(UNGUARDED, owner, {OUT_PORT: (0, GUARDED | TRACKED)}, INT["commit"].goto)
+    for eth_type in IP:
+        said: dict[str, Value] = {TRIAL: (SAID, SAID), "eth_type": eth_type}
+        yield INGRESS.table().flow(ESSENTIAL, owner, said, INGRESS.exempt)
     for match in fragments.unacceptable():
         yield INGRESS.table().flow(NEVER, owner, match)
         yield EGRESS.table().flow(NEVER, owner, {**match, IN_PORT: (TRACKED, TRACKED)})

@@ -2,7 +2,8 @@
 prohibited (RFC 1812 5.2.7.1, RFC 4443 3.1), as the one that the packet was for.
 
 To who sent it from a port here: to that port, past its groups.  To anybody else back the way that it came: by the
-router that it came from, or in its network.
+router that it came from, or in its network.  It is no answer of a connection that has ended, but what ends it: on this
+node it passes firewalls and conntrack's marks.
 """
 
 from struct import Struct as Packer
@@ -14,7 +15,7 @@ from netweft.dataplane.openflow.flow import SetField
 from netweft.dataplane.packets import icmp
 from netweft.dataplane.packets.datagram import IpAddress, packet, upper_checksum
 from netweft.services.dhcp.requests import to_port
-from netweft.services.fields import LOCAL_VLAN, ROUTER
+from netweft.services.fields import ANSWER, LOCAL_VLAN, ROUTER, SAID, TRIAL
 from netweft.services.l2.announce import Packet
 from netweft.services.pipeline import INT
 from netweft.services.values import LocalPort
@@ -66,9 +67,9 @@ def _reset(ends: tuple[IpAddress, IpAddress], header: bytes, length: int) -> byt
 def back(frame: bytes, here: LocalPort | None, vlan: int, router: int | None) -> Packet:
     """here: the port that it was rejected from.  vlan: of the network that it was rejected in.  router: the one that
     it came from there, by its number."""
+    in_it = (SetField(LOCAL_VLAN, vlan), SetField(TRIAL, SAID | ANSWER))
     if router is not None:
-        in_it = (SetField(ROUTER, router), SetField(LOCAL_VLAN, vlan))
-        return Packet(frame, (*in_it, INT["routing"].resubmit))
+        return Packet(frame, (*in_it, SetField(ROUTER, router), INT["routing"].resubmit))
     if here is not None and here.network.vlan == vlan:
         return to_port(here.number, frame)
-    return Packet(frame, (SetField(LOCAL_VLAN, vlan), INT["switching"].resubmit))
+    return Packet(frame, (*in_it, INT["switching"].resubmit))

@@ -92,13 +92,13 @@ def test_a_host_that_nobody_knows_is_asked_about_on_the_node_that_routes() -> No
 REJECT = rule(60, "reject")
 
 
-def said(region: Region, name: str) -> list[str]:
+def said(region: Region, name: str, dport: int = 81) -> list[str]:
     """Who gets what the node's agent says about what was handed up to it, once."""
     node = region.nodes[name]
     bridge = node.bridges["int"]
     (packet,) = bridge.punted
     bridge.punted.clear()
-    assert packet["tcp_dst"] == 81
+    assert packet["tcp_dst"] == dport
     vlan, sender = packet[LOCAL_VLAN], packet["eth_src"]
     on_it = node.rendering.routers.on(node.rendering.vlans.network_at(vlan))
     by = next((one.number for one, its in on_it if sender in its.macs(name)), None)
@@ -123,6 +123,22 @@ def test_what_is_rejected_between_two_routers_is_said_to_who_sent_it(guarded: Ro
     region.settle()
     assert not asks(region, 1000, 80)
     assert not answers(region, 80, 1000), "what was known has ended"
+    assert said(region, "hv1", 80) == [B.id], "and its sender hears of it"
+
+
+def test_what_is_rejected_behind_a_third_router_passes_the_firewalls_before_it() -> None:
+    """Theirs lets nothing out again but answers."""
+    region = chain(FIRST)
+    far = network(4)
+    zero = router(3, routes=(HostRoute("10.0.3.0/24", "10.0.4.2"),))
+    way_back = replace(ONE, routes=(*ONE.routes, HostRoute("10.0.1.0/24", "10.0.4.1")))
+    to_far = replace(interface(6, zero, far, "10.0.4.1"), firewall_group_id="let-out")
+    by_zero = replace(TO_BLUE, router_id=zero.id)
+    region.create(far, subnet(far, "10.0.4.0/24"), zero, way_back, by_zero, to_far, interface(7, ONE, far, "10.0.4.2"))
+    region.create(replace(group(OPEN, None), id="let-out"), policy(7, REJECT), REJECT, group(policy(7, REJECT), None))
+    region.settle()
+    assert not asks(region, 1000, 81)
+    assert said(region, "hv1") == [B.id]
 
 
 def test_what_is_rejected_for_a_host_that_nobody_knows_is_said() -> None:
