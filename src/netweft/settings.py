@@ -144,6 +144,14 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             " bytes in base64; empty: key_manager.key in state_dir, made with the first secret"
         ),
     ] = ""
+    barbican_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^/]+.*)?$",
+            description="the cloud's Barbican, where certificates of load balancers are; empty: this server's own key"
+            " manager",
+        ),
+    ] = ""
     switches_file: Annotated[
         str,
         Meta(

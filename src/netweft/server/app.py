@@ -17,12 +17,11 @@ from netweft.api import app as networking_api
 from netweft.api import following, material, metadata, nodes
 from netweft.api import identity as identity_api
 from netweft.api.key_manager import app as key_manager_api
+from netweft.api.key_manager.reading import Reading, Stored
 from netweft.api.lb import app as load_balancing_api
 from netweft.api.stream.policies import told
 from netweft.api.stream.webhooks import Webhooks
-from netweft.control.key_manager.held import Held
 from netweft.control.key_manager.keyring import Keyring
-from netweft.control.key_manager.keys import StoredKeys
 from netweft.control.key_manager.secrets import Secrets
 from netweft.control.l2.ports import Ports
 from netweft.control.lb.balancers import Balancers
@@ -36,6 +35,7 @@ from netweft.plugins.identity import Identity
 from netweft.plugins.identity.embedded.service import EmbeddedIdentity
 from netweft.plugins.identity.nodes import node_for_token
 from netweft.plugins.identity.registry import load_identity
+from netweft.plugins.key_manager import KeyManager
 from netweft.plugins.metadata import Instances
 from netweft.server.faults import fault
 from netweft.server.metrics import Measured
@@ -54,8 +54,8 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
     mechanisms = Mechanisms(store, settings)
     nova = _nova_metadata(settings)
     ports, secrets = Ports(settings, SecurityGroups()), Secrets(Keyring(_key_file(settings)))
-    held = Held(secrets)
-    balancers = Balancers(ports, StoredKeys(held))
+    reading = Reading(_barbican(settings) or Stored(store, secrets))
+    balancers = Balancers(ports)
     feed = Feed(
         store,
         node_for_token=partial(node_for_token, store),
@@ -71,10 +71,10 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
         *networking_api.build(resources, store, identity.authenticate, settings, feed.lags, feed.queries),
         *load_balancing_api.routes(
             *(store, identity.authenticate, settings, ports, feed.settling.begin, feed.settling.ended),
-            keys=StoredKeys(held),
+            keys=reading,
         ),
-        *key_manager_api.routes(store, identity.authenticate, settings, secrets),
-        *material.routes(store, held),
+        *(key_manager_api.routes(store, identity.authenticate, settings, secrets) if not settings.barbican_url else ()),
+        *material.routes(store, reading),
         *feed.routes(),
         Route("/healthz", _health(store)),
         *metadata.routes(store, identity.authenticate, nova),
@@ -103,6 +103,7 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
             beside,
         ):
             yield
+        reading.close()
         if nova is not None:
             await nova.close()
 
@@ -124,6 +125,15 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
 
 def _key_file(settings: ServerSettings) -> Path:
     return Path(settings.key_manager_key_file or Path(settings.state_dir) / "key_manager.key")
+
+
+def _barbican(settings: ServerSettings) -> KeyManager | None:
+    """Raises SettingsError."""
+    if not settings.barbican_url:
+        return None
+    from netweft.plugins.key_manager.barbican import Barbican  # Keystone's client library is large
+
+    return Barbican(settings)
 
 
 def _nova_metadata(settings: ServerSettings) -> Instances | None:

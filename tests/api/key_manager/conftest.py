@@ -14,10 +14,9 @@ from tests.api.network.conftest import authenticate
 from netweft.api import material
 from netweft.api.app import routes
 from netweft.api.key_manager import app as key_manager
+from netweft.api.key_manager.reading import Reading, Stored
 from netweft.api.lb import app as load_balancing
-from netweft.control.key_manager.held import Held
 from netweft.control.key_manager.keyring import Keyring
-from netweft.control.key_manager.keys import StoredKeys
 from netweft.control.key_manager.secrets import Secrets
 from netweft.control.l2.ports import Ports
 from netweft.control.security.security_groups import SecurityGroups
@@ -58,13 +57,13 @@ def application(store: Store, key_file: Path) -> Starlette:
     settings = ServerSettings()
     ports = Ports(settings, SecurityGroups())
     secrets = Secrets(Keyring(key_file))
-    held = Held(secrets)
+    reading = Reading(Stored(store, secrets))
     return Starlette(
         routes=[
             *routes(store, authenticate, settings),
-            *load_balancing.routes(store, authenticate, settings, ports, keys=StoredKeys(held)),
+            *load_balancing.routes(store, authenticate, settings, ports, keys=reading),
             *key_manager.routes(store, authenticate, settings, secrets),
-            *material.routes(store, held),
+            *material.routes(store, reading),
         ],
         middleware=[Middleware(RequestFrame, max_body_bytes=settings.max_body_bytes, turns=store.turns)],
         exception_handlers={HTTPException: fault},

@@ -1,14 +1,21 @@
 """TLS of balancers: what a reference has to hold, and that nobody gets it but the node that serves it."""
 
+import asyncio
 import base64
+import uuid
+from threading import Thread
 from typing import Any
 
 import pytest
 from tests import certificates
 from tests.api.key_manager.conftest import Keys
 
+from netweft.control.key_manager import certificates as certificates_of
+from netweft.control.key_manager.pkcs12 import pem_of
 from netweft.control.key_manager.secrets import SECRETS
 from netweft.control.l2 import binding
+from netweft.control.lb import tls
+from netweft.control.lb.errors import ReferencesChanged
 from netweft.model import NodeFacts
 from netweft.model.proxy import PROXY_OWNER
 from netweft.plugins.identity.nodes import add
@@ -105,6 +112,42 @@ def test_a_listener_keeps_a_certificate(keys: Keys) -> None:
     keys("alice", "DELETE", ref)
     assert keys.lb("alice", "PUT", path, {"listener": {"name": "it goes on"}}).status_code == 200
     assert keys.lb("alice", "PUT", path, {"listener": {"default_tls_container_ref": ref}}).status_code == 400
+
+
+def test_nobody_waits_while_pkcs12_is_parsed(keys: Keys, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither for the database nor for the event loop: a hundred of them take minutes."""
+    balancer, refs = keys.lb.balancer(), [held(keys, "pkcs12") for _ in range(3)]
+    seen: list[str] = []
+
+    def slow(payload: bytes) -> bytes:
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        thread = Thread(target=lambda: seen.append(keys_of_another(store)))
+        thread.start()
+        thread.join(5)
+        assert not thread.is_alive(), "the database is held"
+        return pem_of(payload)
+
+    monkeypatch.setattr(certificates_of, "pem_of", slow)
+    answer = listener(keys, balancer, refs[0], sni_container_refs=refs[1:])
+    assert (answer.status_code, len(seen)) == (201, 3), answer.text
+    path = f"/listeners/{answer.json()['listener']['id']}"
+    assert keys.lb("alice", "PUT", path, {"listener": {"sni_container_refs": refs[:2]}}).status_code == 200
+    assert len(seen) == 5
+
+
+def keys_of_another(store: Store) -> str:
+    made = {"id": str(uuid.uuid4()), "project_id": "another", "creator_id": "x", "name": "", "expiration": None}
+    store.run(lambda tx: tx.insert(SECRETS, made))
+    return made["id"] or ""
+
+
+def test_what_is_named_anew_is_looked_at_with_what_is_there(keys: Keys) -> None:
+    """An authority that comes to lists which another has changed meanwhile: whoever asked tries again."""
+    client = {"client_authentication": "OPTIONAL", "client_ca_tls_container_ref": keys.secret(CA.pem)}
+    made = listener(keys, keys.lb.balancer(), held(keys, "pem"), **client).json()["listener"]
+    with pytest.raises(ReferencesChanged):
+        tls.check_authority({}, made, client, ("client_ca_tls_container_ref", "client_crl_container_ref"))
 
 
 def nodes(store: Store, *names: str) -> dict[str, str]:

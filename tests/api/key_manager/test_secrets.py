@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from tests.api.key_manager.conftest import Keys, application
 from tests.api.lb.conftest import Lb
 from tests.api.network.conftest import PEOPLE
@@ -200,18 +201,26 @@ def test_what_is_kept_is_sealed(keys: Keys, store: Store, key_file: Path) -> Non
         tx.update(SECRETS, id, {"payload": found[other.rpartition("/")[2]]["payload"]})
 
     store.run(swap)
-    code, why = refused(keys("alice", "GET", f"{ref}/payload"))
-    assert (code, "not as it was written" in why) == (503, True)
+    with structlog.testing.capture_logs() as logs:
+        assert refused(keys("alice", "GET", f"{ref}/payload"))[0] == 503
+    assert logs[0]["reason"] == "a secret is not as it was written"
 
 
 def test_a_key_that_is_lost_is_not_made_anew(keys: Keys, key_file: Path, store: Store) -> None:
+    """Its path is the operator's business."""
     ref = keys.secret("x")
     key_file.unlink()
     again = Keys(Lb(application(store, key_file)))
-    assert refused(again("alice", "GET", f"{ref}/payload"))[0] == 503
     body = {"payload": "y", "payload_content_type": "text/plain"}
-    assert refused(again("alice", "POST", "/secrets", body))[0] == 503
+    for answer in (again("alice", "GET", f"{ref}/payload"), again("alice", "POST", "/secrets", body)):
+        code, why = refused(answer)
+        assert (code, str(key_file.parent) in why) == (503, False)
     assert not key_file.exists()
+    listener = {"loadbalancer_id": again.lb.balancer()["id"], "protocol": "TERMINATED_HTTPS", "protocol_port": 443}
+    with structlog.testing.capture_logs() as logs:
+        said = again.lb("alice", "POST", "/listeners", {"listener": listener | {"default_tls_container_ref": ref}})
+    assert (said.status_code, str(key_file.parent) in said.text, said.json()["faultcode"]) == (503, False, "Server")
+    assert str(key_file) in logs[0]["reason"]
 
 
 def test_versions_are_for_everybody(keys: Keys) -> None:

@@ -12,8 +12,8 @@ from tests.api.network.conftest import PEOPLE, Api, _somebody, authenticate
 
 from netweft.api.app import routes
 from netweft.api.lb import app as load_balancing
+from netweft.api.lb.looking import NO_KEYS, Keys
 from netweft.control.l2.ports import Ports
-from netweft.control.lb.tls import NO_KEYS, Keys
 from netweft.control.security.security_groups import SecurityGroups
 from netweft.server.faults import fault
 from netweft.server.middleware import RequestFrame

@@ -7,7 +7,6 @@ from tests.api.lb.conftest import Lb, application, refused
 from netweft.control.l2.ports import Ports
 from netweft.control.lb import tree
 from netweft.control.lb.balancers import Balancers
-from netweft.control.lb.tls import NO_KEYS
 from netweft.control.lb.vocabulary import BALANCERS
 from netweft.control.security.security_groups import SecurityGroups
 from netweft.feed import objects
@@ -23,7 +22,7 @@ class Nodes:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._balancers = Balancers(Ports(ServerSettings(), SecurityGroups()), NO_KEYS)
+        self._balancers = Balancers(Ports(ServerSettings(), SecurityGroups()))
         self.due: list[str] = []
 
     def row(self, id: str) -> Any:

@@ -3,14 +3,17 @@
 `NETWEFT_WRITE_GOLDENS=1` writes the page."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests import certificates
 from tests.api.lb.conftest import Lb, application
 from tests.api.lb.features import API, CARRIED, FEATURES, IN_ALL, KEPT_ONLY, USUAL
 
-from netweft.store import Object, ReadTransaction, Store
+from netweft.control.key_manager.contents import Reference
+from netweft.control.lb.tls import Looked
+from netweft.store import Object, Store
 
 PAGE = Path(__file__).parents[3] / "docs" / "load-balancers.md"
 REF = "https://keys.test/v1/secrets/1"
@@ -27,14 +30,15 @@ TITLES = {
 }
 
 
+AUTHORITY = certificates.authority()
+PEM = {"authorities": AUTHORITY.pem.encode(), "revoked": certificates.revoked(AUTHORITY).encode()}
+
+
 class AnyKeys:
     """A key manager in which every reference is a good one."""
 
-    def certificate(self, tx: ReadTransaction, project_id: str, ref: str) -> bool:
-        return True
-
-    def authority(self, tx: ReadTransaction, project_id: str, ref: str, crl: str | None) -> str:
-        return ""
+    async def read(self, project_id: str, references: Collection[Reference], token: str) -> Looked:
+        return {one: PEM.get(one.kind, b"a certificate") for one in references}
 
 
 class Tried:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from netweft.api import faults
 from netweft.api.encoding import json_response
 from netweft.control.errors import Refused
-from netweft.control.key_manager.errors import Forbidden, NoKey, QuotaReached, TooLarge
+from netweft.control.key_manager.errors import Forbidden, QuotaReached, TooLarge
 
 
 def answer(refusal: Refused) -> Response:
@@ -21,6 +21,4 @@ def _status(refusal: Refused) -> int:
             return 403
         case TooLarge():
             return 413
-        case NoKey():
-            return 503
     return faults.status_of(refusal)

@@ -11,6 +11,7 @@ from netweft.api.gate import Gate
 from netweft.api.lb import faults, versions
 from netweft.api.lb.descriptions import KINDS
 from netweft.api.lb.endpoint import Actions, Endpoint, Gone
+from netweft.api.lb.looking import NO_KEYS, Keys, Looking
 from netweft.api.lb.offered import OFFERED, OfferedEndpoint, Providers
 from netweft.api.lb.quotas import Quotas
 from netweft.api.lb.service import Service
@@ -18,7 +19,6 @@ from netweft.control.errors import Refused
 from netweft.control.lb import proxies, tree
 from netweft.control.lb.balancers import Balancers
 from netweft.control.lb.proxies import Proxies
-from netweft.control.lb.tls import NO_KEYS, Keys
 from netweft.control.lb.vocabulary import BALANCERS
 from netweft.control.standard import UseCases
 from netweft.plugins.identity import Authenticate
@@ -51,12 +51,12 @@ def routes(
         answer=faults.answer,
         service=access.LOAD_BALANCER,
     )
-    balancers = Balancers(ports, keys)
+    balancers = Balancers(ports)
     placing = Placing(store, ports, settle or (lambda id: at_once(store, balancers, id)))
-    service = Service(store, balancers, keys, placing)
+    service, looking = Service(store, balancers, placing), Looking(store, keys)
     return [
         *versions.routes(settings.public_url),
-        *(route for kind in KINDS for route in Endpoint(kind, service, store, gone).routes(gate)),
+        *(route for kind in KINDS for route in Endpoint(kind, service, looking, store, gone).routes(gate)),
         *Actions(service, store).routes(gate),
         *(route for offered in OFFERED for route in OfferedEndpoint(offered, store).routes(gate)),
         *Providers().routes(gate),

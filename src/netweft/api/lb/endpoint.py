@@ -15,6 +15,7 @@ from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate, Handler
 from netweft.api.lb import body, listing, views
 from netweft.api.lb.descriptions import BALANCER, LISTENER, MEMBER, MOST_BELOW, Kind
+from netweft.api.lb.looking import Looking
 from netweft.api.lb.service import Service
 from netweft.api.running import MANY, Run
 from netweft.control.lb import stats
@@ -48,8 +49,8 @@ class Endpoint:
 
     gone: waits, for a while, until what is deleted is so on its nodes."""
 
-    def __init__(self, kind: Kind, service: Service, store: Store, gone: Gone) -> None:
-        self._kind, self._service, self._run, self._gone = kind, service, Run(store), gone
+    def __init__(self, kind: Kind, service: Service, looking: Looking, store: Store, gone: Gone) -> None:
+        self._kind, self._service, self._looking, self._run, self._gone = kind, service, looking, Run(store), gone
 
     def routes(self, gate: Gate) -> Sequence[BaseRoute]:
         kind = self._kind
@@ -80,15 +81,17 @@ class Endpoint:
     async def create(self, request: Request, context: Context) -> Response:
         item = body.of_one(self._kind, await request.body())
         wanted = body.for_create(self._kind, item, nested=self._kind is BALANCER)
-        run = self._run.write_much if _size(item) > MANY or _names_keys(item) else self._run.write
+        looked = await self._looking.at(request, context, self._kind, None, wanted)
+        run = self._run.write_much if _size(item) > MANY else self._run.write
         parent = request.path_params.get("parent")
-        return json_response(await run(self._service.create, context, self._kind, wanted, parent), 201)
+        return json_response(await run(self._service.create, context, self._kind, wanted, parent, looked), 201)
 
     async def update(self, request: Request, context: Context) -> Response:
         changes = body.for_update(self._kind, body.of_one(self._kind, await request.body()))
         id, parent = _names(request)
-        run = self._run.write_much if _names_keys(changes) else self._run.write
-        return json_response(await run(self._service.update, context, self._kind, id, changes, parent))
+        looked = await self._looking.at(request, context, self._kind, id, changes)
+        write = self._run.write
+        return json_response(await write(self._service.update, context, self._kind, id, changes, parent, looked))
 
     async def delete(self, request: Request, context: Context) -> Response:
         id, parent = _names(request)
@@ -179,15 +182,4 @@ def _size(item: object) -> int:
         1 + sum(_size(value) for value in item.values() if isinstance(value, list | dict))
         if isinstance(item, dict)
         else 0
-    )
-
-
-def _names_keys(item: object) -> bool:
-    """Whether there are certificates to be read, which may take long."""
-    if isinstance(item, list):
-        return any(map(_names_keys, item))
-    if not isinstance(item, dict):
-        return False
-    return any(
-        bool(value) if str(name).endswith(("_ref", "_refs")) else _names_keys(value) for name, value in item.items()
     )

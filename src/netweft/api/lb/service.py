@@ -17,7 +17,7 @@ from netweft.control.lb.balancers import Balancers
 from netweft.control.lb.children import USES
 from netweft.control.lb.errors import LbNotFound, ValidationFailure
 from netweft.control.lb.proxies import NotPlaced
-from netweft.control.lb.tls import Keys
+from netweft.control.lb.tls import Looked
 from netweft.control.lb.tree import Tree
 from netweft.control.lb.vocabulary import BALANCERS, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
 from netweft.model.load_balancer import LOAD_BALANCER
@@ -40,8 +40,8 @@ class After(Protocol):
 class Service:
     """after: what follows a change of a balancer."""
 
-    def __init__(self, store: Store, balancers: Balancers, keys: Keys, after: After) -> None:
-        self._store, self._balancers, self._keys, self._after = store, balancers, keys, after
+    def __init__(self, store: Store, balancers: Balancers, after: After) -> None:
+        self._store, self._balancers, self._after = store, balancers, after
 
     # -- reading
 
@@ -90,20 +90,20 @@ class Service:
 
     # -- writing
 
-    def create(self, context: Context, kind: Kind, wanted: Object, parent: str | None) -> Raw:
+    def create(self, context: Context, kind: Kind, wanted: Object, parent: str | None, looked: Looked) -> Raw:
         if kind is BALANCER:
-            return self._create_balancer(context, wanted)
+            return self._create_balancer(context, wanted, looked)
 
         def work(tx: WriteTransaction) -> tuple[Raw, Tree]:
-            on, row = self._created(tx, context, kind, dict(wanted), parent)
+            on, row = self._created(tx, context, kind, dict(wanted), parent, looked)
             quota.check(tx, on.balancer["project_id"], [kind.kind])
             return told({kind.member: views.told(tx.glance, kind, [row])[0]}), on
 
         return self._run(work)
 
-    def update(self, context: Context, kind: Kind, id: str, changes: Object, parent: str | None) -> Raw:
+    def update(self, context: Context, kind: Kind, id: str, changes: Object, parent: str | None, looked: Looked) -> Raw:
         def work(tx: WriteTransaction) -> tuple[Raw, Tree]:
-            on, row = self._updated(tx, context, kind, id, dict(changes), parent)
+            on, row = self._updated(tx, context, kind, id, dict(changes), parent, looked)
             return told({kind.member: views.told(tx.glance, kind, [row])[0]}), on
 
         return self._run(work)
@@ -151,7 +151,7 @@ class Service:
         self._after.changed(on.id)
         return answer
 
-    def _create_balancer(self, context: Context, wanted: Object) -> Raw:
+    def _create_balancer(self, context: Context, wanted: Object, looked: Looked) -> Raw:
         project = wanted["project_id"] or context.project_id
         if not project:
             raise ValidationFailure(detail="Missing project ID in request where one is required.")
@@ -161,7 +161,7 @@ class Service:
             asked = wanted | {"project_id": project}
             locks.to_create(tx, BALANCERS, [asked])
             named.check_balancer(tx, context, asked)
-            on = self._balancers.create(tx, asked, placed=placed)
+            on = self._balancers.create(tx, asked, looked, placed=placed)
             return told({BALANCER.member: views.Whole(tx.glance, on.balancer).told()}), on
 
         try:
@@ -172,7 +172,7 @@ class Service:
         return answer
 
     def _created(
-        self, tx: WriteTransaction, context: Context, kind: Kind, wanted: Object, parent: str | None
+        self, tx: WriteTransaction, context: Context, kind: Kind, wanted: Object, parent: str | None, looked: Looked
     ) -> tuple[Tree, Object]:
         wanted.pop("project_id", None)
         if kind.parent is not None:
@@ -181,7 +181,7 @@ class Service:
             attribute, of = _OWNERS[kind.kind]
             on, owner = tree.held(tx, of, wanted.pop(attribute))
         else:
-            return self._created_on(tx, context, kind, wanted)
+            return self._created_on(tx, context, kind, wanted, looked)
         policy.require_write(context, on.balancer["project_id"])
         if kind is MEMBER:
             named.check_members(tx, context, [wanted])
@@ -189,7 +189,9 @@ class Service:
         assert create is not None
         return on, create(on, owner, wanted)
 
-    def _created_on(self, tx: WriteTransaction, context: Context, kind: Kind, wanted: Object) -> tuple[Tree, Object]:
+    def _created_on(
+        self, tx: WriteTransaction, context: Context, kind: Kind, wanted: Object, looked: Looked
+    ) -> tuple[Tree, Object]:
         """A listener or a pool, on a balancer."""
         balancer_id, listener_id = wanted.pop("loadbalancer_id"), wanted.pop("listener_id", None)
         listener = None
@@ -204,8 +206,8 @@ class Service:
             raise ValidationFailure(detail="Must provide at least one of: loadbalancer_id, listener_id")
         policy.require_write(context, on.balancer["project_id"])
         if kind.kind == LISTENERS:
-            return on, listeners.create(on, wanted, self._keys)
-        return on, pools.create(on, wanted, listener, self._keys)
+            return on, listeners.create(on, wanted, looked)
+        return on, pools.create(on, wanted, listener, looked)
 
     def _held(
         self, tx: WriteTransaction, context: Context, kind: Kind, id: str, parent: str | None
@@ -217,7 +219,14 @@ class Service:
         return on, current
 
     def _updated(
-        self, tx: WriteTransaction, context: Context, kind: Kind, id: str, changes: Object, parent: str | None
+        self,
+        tx: WriteTransaction,
+        context: Context,
+        kind: Kind,
+        id: str,
+        changes: Object,
+        parent: str | None,
+        looked: Looked,
     ) -> tuple[Tree, Object]:
         if kind is BALANCER:
             policy.require_write(context, _found(tx.glance, BALANCERS, id)["project_id"])
@@ -226,7 +235,7 @@ class Service:
             on = self._balancers.update(tx, id, changes)
             return on, on.balancer
         on, current = self._held(tx, context, kind, id, parent)
-        return on, USES[kind.kind].update(on, current, changes, self._keys)
+        return on, USES[kind.kind].update(on, current, changes, looked)
 
 
 def _found(tx: ReadTransaction, kind: str, id: str) -> Object:

@@ -1,6 +1,6 @@
 """What the key manager refuses, in Barbican's words."""
 
-from netweft.control.errors import BadRequest, Conflict, NotFound, Refused
+from netweft.control.errors import BadRequest, Conflict, Exhausted, NotFound, Refused
 
 
 class BadKeyRequest(BadRequest):
@@ -27,7 +27,11 @@ class PayloadThere(Conflict):
     message = "Secret already has data, cannot modify it."
 
 
-class NoKey(Refused):
-    """The deployment's fault, not the client's."""
+class NoKey(Exhausted):
+    """The deployment's fault: its files are nothing to clients."""
 
-    message = "The key manager cannot work: %(reason)s"
+    message = "The key manager cannot work now. The server's log says why."
+
+
+class KeyManagerAway(Exhausted):
+    message = "The key manager does not answer now. Try again."

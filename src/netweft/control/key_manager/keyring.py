@@ -11,10 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from netweft.control.key_manager.errors import NoKey
 
 _BYTES: Final = 32
 _NONCE: Final = 12
+
+log = structlog.get_logger(__name__)
 
 
 class Keyring:
@@ -40,11 +44,11 @@ class Keyring:
         named, _, text = sealed.partition(":")
         key, whole = self._read(lambda: False), base64.b64decode(text)
         if named != _name(key):
-            raise NoKey(reason=f"a secret was encrypted with another key than that in {self._path}")
+            raise _no_key(f"a secret was encrypted with another key than that in {self._path}")
         try:
             return AESGCM(key).decrypt(whole[:_NONCE], whole[_NONCE:], about.encode())
         except InvalidTag:
-            raise NoKey(reason="a secret is not as it was written") from None
+            raise _no_key("a secret is not as it was written") from None
 
     def _read(self, may_make: Callable[[], bool]) -> bytes:
         if not self._key:
@@ -52,10 +56,10 @@ class Keyring:
                 self._key = _parsed(self._path.read_bytes(), self._path)
             except FileNotFoundError:
                 if not may_make():
-                    raise NoKey(reason=f"{self._path} is not there") from None
+                    raise _no_key(f"{self._path} is not there") from None
                 self._key = self._made()
             except OSError as error:
-                raise NoKey(reason=f"{self._path}: {error.strerror}") from None
+                raise _no_key(f"{self._path}: {error.strerror}") from None
         return self._key
 
     def _made(self) -> bytes:
@@ -76,7 +80,7 @@ class Keyring:
             finally:
                 draft.unlink(missing_ok=True)
         except OSError as error:
-            raise NoKey(reason=f"{self._path}: {error.strerror}") from None
+            raise _no_key(f"{self._path}: {error.strerror}") from None
         return key
 
 
@@ -86,10 +90,15 @@ def _parsed(content: bytes, path: Path) -> bytes:
     except ValueError:
         key = b""
     if len(key) != _BYTES:
-        raise NoKey(reason=f"{path} does not hold {_BYTES} bytes in base64")
+        raise _no_key(f"{path} does not hold {_BYTES} bytes in base64")
     return key
 
 
 def _name(key: bytes) -> str:
     """Says which key, and nothing of it."""
     return hashlib.blake2s(key, person=b"netweft").hexdigest()[:16]
+
+
+def _no_key(reason: str) -> NoKey:
+    log.error("the key manager cannot work", reason=reason)
+    return NoKey()

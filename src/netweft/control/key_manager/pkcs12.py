@@ -28,8 +28,10 @@ def pem_of(payload: bytes) -> bytes:
 
 
 def main() -> None:
+    import os
     import resource
 
+    os.nice(10)  # whoever is served goes before
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))

@@ -8,7 +8,7 @@ from netweft.control import locks
 from netweft.control.lb import l7, listeners, members, monitors, offers, pools, quota
 from netweft.control.lb.errors import ValidationFailure
 from netweft.control.lb.proxies import Proxies, give_up
-from netweft.control.lb.tls import Keys
+from netweft.control.lb.tls import Looked
 from netweft.control.lb.tree import AFFECTED, CHANGE, Tree, in_place, under_way
 from netweft.control.lb.vips import GROUPS, POLICY, Vips
 from netweft.control.lb.vocabulary import BALANCERS, CHILDREN, LISTENERS, PENDING_CREATE, PENDING_DELETE, POOLS
@@ -22,10 +22,10 @@ _SINGLE = "when creating a fully populated loadbalancer."
 class Balancers:
     """ports: as they are for us, not for those who ask for ports."""
 
-    def __init__(self, ports: UseCases, keys: Keys) -> None:
-        self._vips, self._proxies, self._keys = Vips(ports), Proxies(ports), keys
+    def __init__(self, ports: UseCases) -> None:
+        self._vips, self._proxies = Vips(ports), Proxies(ports)
 
-    def create(self, tx: WriteTransaction, wanted: Object, *, placed: bool = True) -> Tree:
+    def create(self, tx: WriteTransaction, wanted: Object, looked: Looked, *, placed: bool = True) -> Tree:
         """wanted: also its listeners and pools, if it is to have some.  What its body names is held.
         placed: HAProxy, too, where it is needed, so that its nodes hear of all at once.  Raises NotPlaced."""
         told_listeners, told_pools = wanted.pop("listeners"), wanted.pop("pools")
@@ -41,7 +41,7 @@ class Balancers:
         }
         tx.insert(BALANCERS, balancer, [Link("vip_port_id", "ports", balancer["vip_port_id"]), *offers.links(balancer)])
         tree = Tree(tx, balancer)
-        made = [BALANCERS, *self._fill(tree, told_listeners, told_pools)]
+        made = [BALANCERS, *self._fill(tree, told_listeners, told_pools, looked)]
         quota.check(tx, balancer["project_id"], made)
         if placed:
             self._proxies.place_new(tx, tree)
@@ -101,34 +101,36 @@ class Balancers:
             detail = "Supplied VIP network_id is not allowed by the configuration of this deployment."
             raise ValidationFailure(detail=detail)
 
-    def _fill(self, tree: Tree, told_listeners: Sequence[Object], told_pools: Sequence[Object]) -> Iterable[str]:
+    def _fill(
+        self, tree: Tree, told_listeners: Sequence[Object], told_pools: Sequence[Object], looked: Looked
+    ) -> Iterable[str]:
         """The kinds of what was made, once each."""
         wanted_listeners, by_name = _named_pools(told_listeners, told_pools)
         ids: dict[str | None, str] = {}
         for name, wanted in by_name:
-            ids[name] = self._make_pool(tree, wanted)["id"]
+            ids[name] = self._make_pool(tree, wanted, looked)["id"]
         for one in wanted_listeners:
-            self._make_listener(tree, one, ids)
+            self._make_listener(tree, one, ids, looked)
         return [kind for kind in CHILDREN if tree.rows(kind)] if ids or wanted_listeners else []
 
-    def _make_pool(self, tree: Tree, wanted: Object) -> Object:
+    def _make_pool(self, tree: Tree, wanted: Object, looked: Looked) -> Object:
         for name in ("protocol", "lb_algorithm"):
             if not wanted[name]:
                 detail = f"Pool definition for '{wanted['name']}' missing required attribute: {name}"
                 raise ValidationFailure(detail=detail)
         below = {name: wanted.pop(name) for name in ("members", "healthmonitor")}
-        pool = pools.made(tree, wanted, self._keys)
+        pool = pools.made(tree, wanted, looked)
         if below["healthmonitor"]:
             monitors.made(tree, pool, below["healthmonitor"])
         members.made(tree, pool, below["members"] or [])
         return pool
 
-    def _make_listener(self, tree: Tree, wanted: Object, ids: dict[str | None, str]) -> None:
+    def _make_listener(self, tree: Tree, wanted: Object, ids: dict[str | None, str], looked: Looked) -> None:
         policies = wanted.pop("l7policies") or []
         default = wanted.pop("default_pool")
         if default:
             wanted["default_pool_id"] = ids[default["name"]]
-        listener = listeners.made(tree, wanted, self._keys)
+        listener = listeners.made(tree, wanted, looked)
         for one in policies:
             redirect = one.pop("redirect_pool")
             target = ids[redirect["name"]] if redirect else None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from netweft.control.lb import l7, listeners, members, monitors, pools
-from netweft.control.lb.tls import Keys
+from netweft.control.lb.tls import Looked
 from netweft.control.lb.tree import Tree
 from netweft.control.lb.vocabulary import L7RULES, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
 from netweft.store import Object
@@ -14,7 +14,7 @@ class Uses(NamedTuple):
     """update: a row of the tree, and what changes.  delete: a row.  create: the row that it belongs to, and what is
     wanted; None: of the tree itself, by way of another use case."""
 
-    update: Callable[[Tree, Object, Object, Keys], Object]
+    update: Callable[[Tree, Object, Object, Looked], Object]
     delete: Callable[[Tree, Object], None]
     create: Callable[[Tree, Object, Object], Object] | None = None
 

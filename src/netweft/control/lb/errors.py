@@ -101,6 +101,10 @@ class TooManyRules(Conflict):
     message = "Too many rules on L7 policy %(id)s"
 
 
+class ReferencesChanged(Conflict):
+    message = "The certificates that this belongs with have changed meanwhile. Try again."
+
+
 class AlreadyExists(Conflict):
     message = "A %(field)s of %(name)s already exists."
 

@@ -12,7 +12,7 @@ from netweft.control.lb.errors import (
     ListenerNoChildren,
     ValidationFailure,
 )
-from netweft.control.lb.tls import Keys
+from netweft.control.lb.tls import Looked
 from netweft.control.lb.tree import Tree
 from netweft.control.lb.vocabulary import L7RULES, LISTENERS, POLICIES, POOLS, PROMETHEUS, TERMINATED_HTTPS
 from netweft.model.load_balancer import VIP_ADDRESSES
@@ -22,17 +22,17 @@ _AUTHORITY = ("client_ca_tls_container_ref", "client_crl_container_ref")
 CERTIFICATES = ("default_tls_container_ref", "client_ca_tls_container_ref", "sni_container_refs")
 
 
-def create(tree: Tree, wanted: Object, keys: Keys) -> Object:
+def create(tree: Tree, wanted: Object, looked: Looked) -> Object:
     """default_pool_id: of a pool of the tree."""
     check_pool(tree, wanted["protocol"], wanted["default_pool_id"])
     tree.begin()
-    return made(tree, wanted, keys)
+    return made(tree, wanted, looked)
 
 
-def made(tree: Tree, wanted: Object, keys: Keys) -> Object:
+def made(tree: Tree, wanted: Object, looked: Looked) -> Object:
     """In a tree that may change."""
     check_pool(tree, wanted["protocol"], wanted["default_pool_id"])
-    _check_new(tree, wanted, keys)
+    _check_new(tree, wanted, looked)
     protocol = wanted["protocol"]
     if _terminates(protocol, wanted):
         wanted = wanted | tls.defaults(wanted)
@@ -41,8 +41,8 @@ def made(tree: Tree, wanted: Object, keys: Keys) -> Object:
     return listener
 
 
-def update(tree: Tree, current: Object, changes: Object, keys: Keys) -> Object:
-    _check_changes(tree, current, changes, keys)
+def update(tree: Tree, current: Object, changes: Object, looked: Looked) -> Object:
+    _check_changes(tree, current, changes, looked)
     if changes.get("default_pool_id"):
         check_pool(tree, current["protocol"], changes["default_pool_id"])
     tree.begin()
@@ -81,7 +81,7 @@ def _terminates(protocol: str, values: Object) -> bool:
     return protocol == TERMINATED_HTTPS or (protocol == PROMETHEUS and any(values.get(name) for name in CERTIFICATES))
 
 
-def _check_new(tree: Tree, wanted: Object, keys: Keys) -> None:
+def _check_new(tree: Tree, wanted: Object, looked: Looked) -> None:
     protocol, values = wanted["protocol"], wanted
     _check_headers(protocol, wanted["insert_headers"])
     if protocol in vocabulary.DATAGRAMS and (_has_certificates(values) or wanted["insert_headers"]):
@@ -89,7 +89,7 @@ def _check_new(tree: Tree, wanted: Object, keys: Keys) -> None:
     _check_certificates(protocol, values)
     _check_has_certificate(protocol, values)
     _check_client_authority(values)
-    _check_references(tree, values, values, keys)
+    _check_references(values, values, looked)
     _refuse_taken_port(tree, wanted)
     check_cidrs(tree, wanted["allowed_cidrs"])
     if _terminates(protocol, values):
@@ -97,7 +97,7 @@ def _check_new(tree: Tree, wanted: Object, keys: Keys) -> None:
     _check_hsts(protocol, values)
 
 
-def _check_changes(tree: Tree, current: Object, changes: Object, keys: Keys) -> None:
+def _check_changes(tree: Tree, current: Object, changes: Object, looked: Looked) -> None:
     protocol, after = current["protocol"], current | changes
     if protocol in vocabulary.DATAGRAMS and (_has_certificates(changes) or changes.get("insert_headers")):
         raise ValidationFailure(detail=f"{protocol} protocol listener does not support TLS or header insertion.")
@@ -106,7 +106,7 @@ def _check_changes(tree: Tree, current: Object, changes: Object, keys: Keys) -> 
     if not changes.keys().isdisjoint(CERTIFICATES):
         _check_has_certificate(protocol, after)
     _check_client_authority(after)
-    _check_references(tree, after, changes, keys)
+    _check_references(after, changes, looked)
     check_cidrs(tree, changes.get("allowed_cidrs"))
     tls.check_offers(changes)
     _check_hsts(protocol, after)
@@ -146,12 +146,11 @@ def _check_client_authority(values: Object) -> None:
         raise ValidationFailure(detail=detail)
 
 
-def _check_references(tree: Tree, after: Object, changes: Object, keys: Keys) -> None:
+def _check_references(after: Object, changes: Object, looked: Looked) -> None:
     tls.check_ciphers(changes.get("tls_ciphers"))
     refs = [*(changes.get("sni_container_refs") or ()), changes.get("default_tls_container_ref")]
-    project = tree.balancer["project_id"]
-    tls.check_certificates(keys, tree.tx.glance, project, refs)
-    tls.check_authority(keys, tree.tx.glance, project, after, changes, _AUTHORITY)
+    tls.check_certificates(looked, refs)
+    tls.check_authority(looked, after, changes, _AUTHORITY)
 
 
 def _check_headers(protocol: str, headers: Object) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from netweft.control.lb import listeners, tls, vocabulary
 from netweft.control.lb.errors import DuplicatePool, ListenerNoChildren, PoolInUseByL7Policy, ValidationFailure
-from netweft.control.lb.tls import Keys
+from netweft.control.lb.tls import Looked
 from netweft.control.lb.tree import Tree
 from netweft.control.lb.vocabulary import LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS, PROMETHEUS
 from netweft.store import Object
@@ -17,7 +17,7 @@ _SAID_FOR_DATAGRAMS = ("persistence_timeout", "persistence_granularity")
 _DATAGRAMS = "/".join(vocabulary.DATAGRAMS)
 
 
-def create(tree: Tree, wanted: Object, listener: Object | None, keys: Keys) -> Object:
+def create(tree: Tree, wanted: Object, listener: Object | None, looked: Looked) -> Object:
     """listener: of the tree, whose default pool it becomes."""
     if listener is not None:
         if listener["protocol"] == PROMETHEUS:
@@ -27,16 +27,16 @@ def create(tree: Tree, wanted: Object, listener: Object | None, keys: Keys) -> O
             raise DuplicatePool()
     check(wanted["protocol"], wanted.get(PERSISTENCE))
     tree.begin()
-    pool = made(tree, wanted, keys)
+    pool = made(tree, wanted, looked)
     if listener is not None:
         tree.update(LISTENERS, listener["id"], {"default_pool_id": pool["id"]})
     return pool
 
 
-def made(tree: Tree, wanted: Object, keys: Keys) -> Object:
+def made(tree: Tree, wanted: Object, looked: Looked) -> Object:
     """In a tree that may change."""
     check(wanted["protocol"], wanted.get(PERSISTENCE))
-    _check_tls(tree, wanted, wanted, keys)
+    _check_tls(wanted, wanted, looked)
     wanted = {"healthmonitor_id": None} | wanted
     if wanted["tls_enabled"]:
         wanted |= tls.defaults(wanted)
@@ -44,7 +44,7 @@ def made(tree: Tree, wanted: Object, keys: Keys) -> Object:
     return pool
 
 
-def update(tree: Tree, current: Object, changes: Object, keys: Keys) -> Object:
+def update(tree: Tree, current: Object, changes: Object, looked: Looked) -> Object:
     if changes.get(PERSISTENCE):
         kept = current[PERSISTENCE] or {}
         given = {name: value for name, value in changes[PERSISTENCE].items() if value is not None}
@@ -52,7 +52,7 @@ def update(tree: Tree, current: Object, changes: Object, keys: Keys) -> Object:
             given["type"] = kept["type"]
         changes = changes | {PERSISTENCE: _whole(given)}
         check(current["protocol"], changes[PERSISTENCE])
-    _check_tls(tree, current | changes, changes, keys)
+    _check_tls(current | changes, changes, looked)
     if (current | changes)["tls_enabled"]:
         changes = changes | tls.defaults(current | changes)
     tree.begin()
@@ -127,12 +127,11 @@ def _check_cookie(persistence: Object) -> None:
         raise ValidationFailure(detail=detail)
 
 
-def _check_tls(tree: Tree, after: Object, changes: Object, keys: Keys) -> None:
+def _check_tls(after: Object, changes: Object, looked: Looked) -> None:
     if after["crl_container_ref"] and not after["ca_tls_container_ref"]:
         raise ValidationFailure(detail="A CA certificate reference is required to specify a revocation list.")
-    project = tree.balancer["project_id"]
     tls.check_ciphers(changes.get("tls_ciphers"))
-    tls.check_certificates(keys, tree.tx.glance, project, [changes.get("tls_container_ref")])
-    tls.check_authority(keys, tree.tx.glance, project, after, changes, _AUTHORITY)
+    tls.check_certificates(looked, [changes.get("tls_container_ref")])
+    tls.check_authority(looked, after, changes, _AUTHORITY)
     if after["tls_enabled"]:
         tls.check_offers(changes)

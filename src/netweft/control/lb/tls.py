@@ -1,39 +1,42 @@
-"""What TLS of listeners and pools may be asked for; and where the key manager is asked whether a reference is one.
+"""What TLS of listeners and pools may be asked for, and which references to a key manager they name.
 
-`Keys` is the whole of what the balancers' API wants of a key manager.  `NO_KEYS` is that of a server that has none.
+What those lead to was read before the transaction (`Looked`): it may take long, and other services.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
+from netweft.control.key_manager import certificates
+from netweft.control.key_manager.contents import Pkcs12Unreadable, Reference
 from netweft.control.lb import vocabulary
-from netweft.control.lb.errors import CertificateRetrieval, ValidationFailure
-from netweft.store import Object, ReadTransaction
+from netweft.control.lb.errors import CertificateRetrieval, ReferencesChanged, UnreadablePkcs12, ValidationFailure
+from netweft.store import Object
 
+Looked: TypeAlias = Mapping[Reference, bytes | Exception]  # PEM; LookupError or Unusable
+KINDS: Final = {
+    "default_tls_container_ref": "certificate",
+    "sni_container_refs": "certificate",
+    "tls_container_ref": "certificate",
+    "client_ca_tls_container_ref": "authorities",
+    "ca_tls_container_ref": "authorities",
+    "client_crl_container_ref": "revoked",
+    "crl_container_ref": "revoked",
+}
 _CIPHERS = re.compile(r"[A-Za-z0-9\-+!:@=_.]+")
 
 
-class Keys(Protocol):
-    def certificate(self, tx: ReadTransaction, project_id: str, ref: str) -> bool:
-        """Whether this is a certificate with its key, for this project to use.  Raises UnreadablePkcs12."""
-        ...
-
-    def authority(self, tx: ReadTransaction, project_id: str, ref: str, crl: str | None) -> str:
-        """Why this is no certificate of an authority, or its list of revoked ones is none; empty when all is well.
-        Raises LookupError when a reference leads nowhere."""
-        ...
-
-
-class _NoKeys:
-    def certificate(self, tx: ReadTransaction, project_id: str, ref: str) -> bool:
-        return False
-
-    def authority(self, tx: ReadTransaction, project_id: str, ref: str, crl: str | None) -> str:
-        raise LookupError(ref)
-
-
-NO_KEYS: Final[Keys] = _NoKeys()
+def references(values: Any) -> Iterator[Reference]:
+    """Of a listener or a pool, and of those in it, or in a list."""
+    if isinstance(values, list):
+        for one in values:
+            yield from references(one)
+    for name, value in values.items() if isinstance(values, dict) else ():
+        if name in KINDS:
+            refs = value if isinstance(value, list) else [value]
+            yield from (Reference(KINDS[name], ref) for ref in refs if ref)
+        else:
+            yield from references(value)
 
 
 def defaults(values: Object) -> Object:
@@ -45,25 +48,38 @@ def defaults(values: Object) -> Object:
     }
 
 
-def check_certificates(keys: Keys, tx: ReadTransaction, project_id: str, refs: Iterable[str | None]) -> None:
-    bad = [ref for ref in dict.fromkeys(refs) if ref and not keys.certificate(tx, project_id, ref)]
-    if bad:
+def check_certificates(looked: Looked, refs: Iterable[str | None]) -> None:
+    found = {ref: _read(looked, "certificate", ref) for ref in refs if ref}
+    for ref, one in found.items():
+        if isinstance(one, Pkcs12Unreadable):
+            raise UnreadablePkcs12(ref=ref)
+    if bad := [ref for ref, one in found.items() if isinstance(one, Exception)]:
         raise CertificateRetrieval(ref=bad)
 
 
-def check_authority(
-    keys: Keys, tx: ReadTransaction, project_id: str, after: Object, changes: Object, names: tuple[str, str]
-) -> None:
+def check_authority(looked: Looked, after: Object, changes: Object, names: tuple[str, str]) -> None:
     """names: of the authority's attribute, and of its revoked ones'.  Each of them is looked at with the other."""
-    authority, revoked = (after[name] for name in names)
-    if not authority or not any(changes.get(name) for name in names):
+    ref, crl = (after[name] for name in names)
+    if not ref or not any(changes.get(name) for name in names):
         return
+    authorities = _pem(_read(looked, "authorities", ref))
+    if crl and not certificates.is_issued_by(_pem(_read(looked, "revoked", crl)), authorities):
+        raise ValidationFailure(detail=f"{crl} was not issued by an authority of {ref}")
+
+
+def _pem(found: bytes | Exception) -> bytes:
+    if isinstance(found, LookupError):
+        raise CertificateRetrieval(ref=list(found.args))
+    if isinstance(found, Exception):
+        raise ValidationFailure(detail=str(found))
+    return found
+
+
+def _read(looked: Looked, kind: str, ref: str) -> bytes | Exception:
     try:
-        problem = keys.authority(tx, project_id, authority, revoked)
-    except LookupError:
-        raise CertificateRetrieval(ref=[ref for ref in (authority, revoked) if ref]) from None
-    if problem:
-        raise ValidationFailure(detail=problem)
+        return looked[Reference(kind, ref)]
+    except KeyError:  # who else has changed it since we looked
+        raise ReferencesChanged() from None
 
 
 def check_ciphers(ciphers: str | None) -> None:
