@@ -31,8 +31,6 @@ password = {password}
 user_domain_id = default
 project_name = service
 project_domain_id = default
-[oslo_policy]
-policy_dirs = {folder}
 """
 
 

@@ -13,6 +13,8 @@ from netweft.model.load_balancer import L7Policy, L7Rule
 from netweft.services.lb.proxy.quoting import formatted, name, quoted, sample
 
 _ORDER: Final = ("REJECT", "REDIRECT_PREFIX", "REDIRECT_TO_URL", "REDIRECT_TO_POOL")
+# PCRE gives up after so many steps of backtracking from one place: patterns of a tenant can't be told from bad ones
+_MOST_STEPS: Final = 2000
 _MATCH: Final = {"REGEX": "reg", "STARTS_WITH": "beg", "ENDS_WITH": "end", "CONTAINS": "sub", "EQUAL_TO": "str"}
 
 
@@ -83,7 +85,8 @@ def _code(policy: L7Policy) -> int:
 def _value(rule: L7Rule) -> str:
     """In Octavia quotes stand around one with spaces."""
     is_quoted = len(rule.value) > 1 and rule.value[0] == rule.value[-1] == '"' and rule.compare_type != "REGEX"
-    return rule.value[1:-1] if is_quoted else rule.value
+    limit = f"(*LIMIT_MATCH={_MOST_STEPS})" if rule.compare_type == "REGEX" else ""
+    return limit + (rule.value[1:-1] if is_quoted else rule.value)
 
 
 def _condition(rule: L7Rule) -> str:
