@@ -176,6 +176,19 @@ def test_the_keyboard_is_enough(alices: Dashboard, cloud: Cloud) -> None:
     alices.until("location.hash === '#/networks/new'")
 
 
+def test_tab_goes_on_in_the_page_that_was_opened(alices: Dashboard) -> None:
+    page = alices.at("networks").page
+    page.locator("main >> text=New network").first.wait_for()
+    page.keyboard.press("m")
+    alices.until("document.activeElement.textContent.trim() === 'Networks'")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    alices.until("location.hash === '#/subnets'")
+    page.locator("main >> text=New subnet").first.wait_for()
+    page.keyboard.press("Tab")
+    alices.until("document.getElementById('main').contains(document.activeElement) && document.activeElement.id !== 'main'")
+
+
 def test_many_are_deleted_at_once_and_what_is_kept_says_why(alices: Dashboard, cloud: Cloud) -> None:
     made = [cloud.make("networks", "network", name=f"bulk-{at}", project_id=cloud.blue)["id"] for at in range(4)]
     cloud.make("subnets", "subnet", network_id=made[0], ip_version=4, cidr="10.8.0.0/24")

@@ -1,7 +1,7 @@
 // What stands around every page: the menu, the project, the keys.
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useErrorBoundary } from "preact/hooks";
+import { useEffect, useErrorBoundary, useLayoutEffect, useRef } from "preact/hooks";
 import { connected } from "./live";
 import { keys, useKeys } from "./keys";
 import { GROUPS, PAGES } from "./pages/all";
@@ -18,7 +18,11 @@ const helping = signal(false);
 const menuOpen = signal(false); // in a narrow window, where it would stand before every page
 
 export function Shell(): JSX.Element {
-  useKeys([{ key: "?", does: "these keys", run: () => (helping.value = true) }]);
+  useKeys([
+    { key: "?", does: "these keys", run: () => (helping.value = true) },
+    { key: "m", does: "to the menu", run: toMenu },
+  ]);
+  useFocusOnPage(place.value.path.join("/"));
   return (
     <>
       <a class="skip" href="#main" onClick={skip}>
@@ -37,7 +41,27 @@ export function Shell(): JSX.Element {
 
 function skip(event: Event): void {
   event.preventDefault();
-  document.getElementById("main")?.focus();
+  toContent();
+}
+
+function toContent(): void {
+  document.getElementById("main")?.focus({ preventScroll: true });
+}
+
+function toMenu(): void {
+  menuOpen.value = true;
+  // once it is shown
+  setTimeout(() => (document.querySelector<HTMLElement>("#menu [aria-current]") ?? document.querySelector<HTMLElement>("#menu a"))?.focus());
+}
+
+// the next Tab after a page was opened is in that page, not behind its link in the menu
+function useFocusOnPage(path: string): void {
+  const shown = useRef(path);
+  useLayoutEffect(() => {
+    if (shown.current === path) return;
+    shown.current = path;
+    if (!document.getElementById("main")?.contains(document.activeElement)) toContent();
+  }, [path]);
 }
 
 // a fault of one page leaves the menu where it is
