@@ -14,6 +14,7 @@ from netweft.settings import AgentSettings, SettingsError
 
 GROUP = "netweft.l2_agents"
 OURS: Final = "openvswitch"
+OF_OVN: Final = "ovn"  # beside ovn-controller, which wires: metadata
 
 
 class NotKnown(Exception):
@@ -65,11 +66,15 @@ def l2_agent(name: str) -> Factory:
     """Raises SettingsError."""
     if name == OURS:
         return _ours()
+    if name == OF_OVN:
+        from netweft.agent.metadata.chassis import ChassisAgent
+
+        return ChassisAgent
     from importlib.metadata import entry_points  # with this, and with looking them up, a start of ours does not wait
 
     known = {point.name: point for point in entry_points(group=GROUP)}
     if name not in known:
-        raise SettingsError(f"driver: no L2 agent {name!r}; there are: {', '.join(sorted({OURS, *known}))}")
+        raise SettingsError(f"driver: no L2 agent {name!r}; there are: {', '.join(sorted({OURS, OF_OVN, *known}))}")
     try:
         factory: Factory = known[name].load()
     except (ImportError, AttributeError) as error:

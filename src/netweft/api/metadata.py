@@ -1,6 +1,7 @@
 """`/netweft/v1/metadata`: agents ask what their VMs have asked; users say what there is to tell.  Not Neutron's API.
 
 POST                  from a node, with its token: an `Ask` in, a `Said` out
+POST -askers          likewise, on a chassis of OVN's: `Plugged` in, `Seats` out
 GET, PUT, DELETE /ID  what is given for the VM behind a port: for admins and members of the port's project
 """
 
@@ -18,7 +19,7 @@ from netweft.api.faults import status_of
 from netweft.api.from_nodes import asked, node_of, told
 from netweft.api.running import Run
 from netweft.control.errors import Refused
-from netweft.control.metadata import given
+from netweft.control.metadata import given, seats
 from netweft.control.metadata.documents import document
 from netweft.control.metadata.subject import Requester, asker, subject
 from netweft.plugins.identity import Authenticate, Context
@@ -47,12 +48,23 @@ def routes(store: Store, authenticate: Authenticate, nova: Instances | None) -> 
     async def ask(request: Request) -> Response:
         return await _ask(request, store, nova)
 
+    async def askers(request: Request) -> Response:
+        node = await node_of(request, store)
+        plugged = await asked(request, wire.Plugged)
+
+        def work() -> wire.Seats:
+            with store.read() as tx:
+                return wire.Seats(seats=tuple(_seat(port) for port in seats.of(tx, node, plugged.ports)))
+
+        return told(await Run(store).read(work))
+
     async def one(request: Request) -> Response:
         context = await _authenticated(request, authenticate)
         return await _METHODS_OF_ONE[request.method](request, store, context)
 
     return [
         Route(wire.PATH, ask, methods=["POST"]),
+        Route(wire.SEATS_PATH, askers, methods=["POST"]),
         Route(f"{wire.PATH}/{{port_id}}", one, methods=list(_METHODS_OF_ONE)),
     ]
 
@@ -95,6 +107,15 @@ async def _of_nova(store: Store, nova: Instances, node: str, question: wire.Ask)
         instance_id=who.instance_id,
         project_id=who.project_id,
         address=question.asked_from,
+    )
+
+
+def _seat(port: Object) -> wire.Seat:
+    return wire.Seat(
+        port_id=port["id"],
+        network_id=port["network_id"],
+        mac_address=port["mac_address"],
+        ip_addresses=tuple(fixed["ip_address"] for fixed in port["fixed_ips"]),
     )
 
 

@@ -85,9 +85,8 @@ def _up(layout: Layout, plan: Plan, hypervisors: list[NodeLayout]) -> None:
         _for_each(of_ovn, ovn.prepare)
         _wait(lambda: ovn.are_there(layout), "OVN's databases to answer")
         _declare(layout, ovn.northd(layout), *map(ovn.controller, of_ovn))
-    with_agents = hypervisors[len(of_ovn) :]
-    _enrol(layout, with_agents)
-    _declare(layout, *map(hypervisor.agent, with_agents))
+    _enrol(layout, hypervisors)
+    _declare(layout, *map(hypervisor.agent, hypervisors))
     supervisor.reload(layout)
     names = {node.name for node in hypervisors}
     with Cloud(layout) as cloud:
@@ -100,7 +99,8 @@ def _write_files(layout: Layout, plan: Plan, hypervisors: list[NodeLayout]) -> N
     layout.folder.chmod(0o700)
     for node in hypervisors:
         node.folder.mkdir()
-        (node.folder / "netweft.toml").write_text(hypervisor.agent_settings(node, plan.bfd_interval))
+        driver = "ovn" if node in plan.of_ovn(hypervisors) else "openvswitch"
+        (node.folder / "netweft.toml").write_text(hypervisor.agent_settings(node, plan.bfd_interval, driver))
     layout.plan_file.write_bytes(msgspec.json.encode(plan))
     settings = hypervisor.server_settings(layout, _free_port(layout.lab), plan.underlay, plan.mtu)
     (layout.server_folder / "netweft.toml").write_text(settings + (ovn.settings(layout) if plan.ovn else ""))

@@ -54,7 +54,7 @@ def agent(node: NodeLayout) -> Command:
     return Command(kind="agent", node=node.name, argv=argv, namespace=node.namespace)
 
 
-def agent_settings(node: NodeLayout, bfd_interval: int) -> str:
+def agent_settings(node: NodeLayout, bfd_interval: int, driver: str = "openvswitch") -> str:
     return f"""\
 [agent]
 node = "{node.name}"
@@ -69,6 +69,7 @@ tunnel_types = {_toml(TUNNEL_TYPES)}
 underlay = "{node.nic(UNDERLAY_NIC)}"
 bridge_mappings = {_toml(f"{network.name}:{network.bridge}" for network in PHYSICAL_NETWORKS)}
 bfd_interval = {bfd_interval}
+driver = "{driver}"
 """
 
 

@@ -4,7 +4,8 @@ from typing import Final
 
 from msgspec import Struct
 
-OVN_AGENT: Final = "OVN Controller agent"  # how Neutron shows a chassis of OVN's: nothing of ours runs there
+OVN_AGENT: Final = "OVN Controller agent"  # how Neutron shows a chassis of OVN's: no feed of ours goes there
+ON_THIS_CHASSIS: Final = "netweft-metadata"  # among its ovn-cms-options: our agent answers for metadata there
 
 
 class Node(Struct, frozen=True, kw_only=True, tag="node", omit_defaults=True):
@@ -64,3 +65,8 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     neighbours: tuple[Neighbour, ...] = ()
     crowded: tuple[str, ...] = ()
     metadata: str = ""
+
+
+def ovn_metadata_port(network_id: str) -> str:
+    """What OVN's logical port is called by which VMs of a network reach what answers for metadata on their chassis."""
+    return f"ovnmeta-{network_id}"

@@ -28,3 +28,25 @@ class Said(Struct, frozen=True, kw_only=True):
     status: int
     body: bytes = b""
     content_type: str = "text/plain; charset=UTF-8"
+
+
+SEATS_PATH: Final = f"{PATH}-askers"  # on a chassis of OVN's, where the feed says nothing
+
+
+class Plugged(Struct, frozen=True, kw_only=True):
+    """What an agent on a chassis asks: who these are, as their interfaces' iface-id says."""
+
+    ports: tuple[str, ...]
+
+
+class Seat(Struct, frozen=True, kw_only=True):
+    """A port of that node that may ask for metadata: plugged in, or a sub-port of one that is."""
+
+    port_id: str
+    network_id: str
+    mac_address: str
+    ip_addresses: tuple[str, ...] = ()
+
+
+class Seats(Struct, frozen=True, kw_only=True):
+    seats: tuple[Seat, ...] = ()

@@ -24,7 +24,7 @@ from netweft.server.faults import fault
 from netweft.server.middleware import RequestFrame
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store, WriteTransaction
-from netweft.wire.metadata import PATH, Ask, Said
+from netweft.wire.metadata import PATH, SEATS_PATH, Ask, Plugged, Said, Seats
 from netweft.wire.posted import decode, encode
 
 from .conftest import BLUE, Api, authenticate
@@ -119,6 +119,25 @@ def test_only_the_node_that_has_the_port_is_answered(cloud: Cloud) -> None:
     assert cloud.reads(port, "/latest/meta-data/hostname") == "web1"
     assert cloud.asks(port, "/latest/meta-data/hostname", node="hv2").status == 404
     assert cloud.asks({"id": "nothing"}, "/latest/meta-data/hostname").status == 404
+
+
+def test_a_chassis_learns_who_is_plugged_in_there_and_nobody_else(cloud: Cloud) -> None:
+    """By iface-id, which anybody on the host may write; sub-ports come by their trunk's port."""
+    parent, other = cloud.port(), cloud.port(host="hv2")
+    sub = cloud.api.make("alice", "port", network_id=cloud.api.network("alice", "10.1.0.0/24")["id"])
+    sub_ports = [{"port_id": sub["id"], "segmentation_type": "vlan", "segmentation_id": 7}]
+    cloud.api.make("alice", "trunk", port_id=parent["id"], sub_ports=sub_ports)
+    question = Plugged(ports=(parent["id"], other["id"], "nobody's", "../" * 9))
+    headers = {"Authorization": f"Bearer {cloud.token('hv1')}"}
+    answer = cloud.api.client.request("POST", SEATS_PATH, content=encode(question), headers=headers)
+    seats = {seat.port_id: seat for seat in decode(Seats, answer.content).seats}
+    assert seats.keys() == {parent["id"], sub["id"]}
+    mine = seats[sub["id"]]
+    assert (mine.network_id, mine.mac_address, mine.ip_addresses) == (
+        sub["network_id"],
+        sub["mac_address"],
+        (sub["fixed_ips"][0]["ip_address"],),
+    )
 
 
 @pytest.mark.parametrize("said", ["", "Bearer ", "Bearer hv1.wrong", "Bearer nobody", "Basic aHYxOng="])

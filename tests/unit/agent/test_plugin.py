@@ -41,7 +41,7 @@ def test_theirs_is_found_by_its_name_and_cannot_take_ours() -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_one_that_is_unknown_or_cannot_be_loaded_is_named() -> None:
-    with pytest.raises(SettingsError, match="no L2 agent 'other'; there are: openvswitch, theirs, torn"):
+    with pytest.raises(SettingsError, match="no L2 agent 'other'; there are: openvswitch, ovn, theirs, torn"):
         l2_agent("other")
     with pytest.raises(SettingsError, match="'torn' cannot be loaded"):
         l2_agent("torn")

@@ -51,8 +51,14 @@ def test_what_is_allowed_has_to_be_permitted_by_groups_too() -> None:
     ]
 
 
-def test_a_direction_without_a_policy_lets_dhcp_out_and_nothing_else() -> None:
-    assert [action for action, _ in asked(wanted(rule("a")), "from-lport")] == ["allow", "allow", "drop"]
+def test_a_direction_without_a_policy_lets_out_what_is_asked_of_the_node_and_nothing_else() -> None:
+    assert [action for action, _ in asked(wanted(rule("a")), "from-lport")] == [
+        "allow",
+        "allow",
+        "allow-related",
+        "allow-related",
+        "drop",
+    ]
 
 
 @pytest.mark.parametrize("group", [{"admin_state_up": False}, {"ingress_firewall_policy_id": None}])

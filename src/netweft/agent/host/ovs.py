@@ -136,11 +136,11 @@ class OvsSide:
 
     async def set_other_config(self, key: str, value: str, *, wait: bool = True) -> None:
         """Of the root row.  wait: until vswitchd has read it.  Raises OvsdbError, TimeoutError."""
-        mutations: list[list[Any]] = [
-            ["other_config", "delete", ["set", [key]]],
-            ["other_config", "insert", ["map", [[key, value]]]],
-        ]
-        await self._mutate_root(mutations, wait=wait)
+        await self._mutate_root(_replaced("other_config", key, value), wait=wait)
+
+    async def set_external_id(self, key: str, value: str) -> None:
+        """Of the root row.  Raises OvsdbError."""
+        await self._mutate_root(_replaced("external_ids", key, value), wait=False)
 
     async def vswitchd_done(self) -> None:
         """Returns when vswitchd has done all that stands in the database.  Raises OvsdbError, TimeoutError."""
@@ -162,6 +162,10 @@ class OvsSide:
     def _changed(self, vifs: Vifs, changes: Changes) -> None:
         self._plugged |= vifs.update(changes)
         self._wake()
+
+
+def _replaced(column: str, key: str, value: str) -> list[list[Any]]:
+    return [[column, "delete", ["set", [key]]], [column, "insert", ["map", [[key, value]]]]]
 
 
 def _kind(row: Row) -> str:

@@ -4,33 +4,57 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 import structlog
 
-from netweft.agent.desired import Desired
+from netweft.model import Port
 from netweft.services.metadata import ends
-from netweft.services.values import Asked, LocalPort
+from netweft.services.values import Asked
 
 PERIOD: Final = 10.0
 
 log = structlog.get_logger(__name__)
 
 
-class Askers:
+class Here(Protocol):
+    """A port that is plugged in here."""
+
+    @property
+    def port(self) -> Port: ...
+
+    @property
+    def number(self) -> int: ...
+
+
+H = TypeVar("H", bound=Here)
+H_co = TypeVar("H_co", bound=Here, covariant=True)
+
+
+class Ports(Protocol[H_co]):
+    """By number (`ends`), and whether one is listened to."""
+
+    def port_at(self, number: int) -> H_co | None: ...
+
+    def port_id_at(self, number: int) -> str | None: ...
+
+    def listen(self, port_id: str, asked: Asked, *, again: bool) -> None: ...
+
+
+class Askers(Generic[H]):
     """most: how often one may ask in a period.  wake: the loop, when a port is not listened to for a while."""
 
-    def __init__(self, desired: Desired, asked: Asked, most: int, wake: Callable[[], None]) -> None:
+    def __init__(self, desired: Ports[H], asked: Asked, most: int, wake: Callable[[], None]) -> None:
         self._desired, self._asked, self._most, self._wake = desired, asked, most, wake
         self._counts: Counter[str] = Counter()
         self._counted_since = 0.0
 
-    def who(self, address: str) -> LocalPort | None:
+    def who(self, address: str) -> H | None:
         """address: as the socket tells it."""
         numbers = ends.numbers(ip_address(address.partition("%")[0]))
         return next((here for number in numbers if (here := self._desired.port_at(number))), None)
 
-    def is_still(self, here: LocalPort) -> bool:
+    def is_still(self, here: Here) -> bool:
         """What is on its way to a port that has gone must not reach whoever gets its number."""
         return self._desired.port_id_at(here.number) == here.port.id
 

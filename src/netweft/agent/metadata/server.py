@@ -1,4 +1,4 @@
-"""The way to the server, which knows VMs' metadata: the one that the feed comes from, else any other.
+"""What VMs ask goes to the server, which knows their metadata: the one that the feed comes from, else any other.
 
 A port has a few questions under way at a time, so that one with many does not keep the others waiting.
 """
@@ -10,14 +10,11 @@ from typing import Final
 
 import structlog
 
-from netweft.agent.metadata.client import Client, NoAnswer
-from netweft.agent.sync import NoSession, node_token
+from netweft.agent.metadata.any_server import AnyServer
+from netweft.agent.metadata.client import NoAnswer
 from netweft.settings import AgentSettings
-from netweft.wire.messages import BadMessage
 from netweft.wire.metadata import PATH, Ask, Said
-from netweft.wire.posted import decode, encode
 
-TIMEOUT_SECONDS: Final = 10.0
 AT_ONCE: Final = 32
 AT_ONCE_EACH: Final = 2
 A_SECOND_EACH: Final = 20.0  # for long
@@ -34,8 +31,7 @@ class MetadataServer:
     """first: the server to ask first; empty for any."""
 
     def __init__(self, settings: AgentSettings, first: Callable[[], str]) -> None:
-        self._settings, self._first = settings, first
-        self._clients: dict[str, Client] = {}
+        self._servers = AnyServer(settings, first)
         self._room = asyncio.Semaphore(AT_ONCE)
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._asking: Counter[str] = Counter()
@@ -67,30 +63,15 @@ class MetadataServer:
             await asyncio.sleep(owed - now)
 
     async def _ask(self, question: Ask) -> Said:
-        first, problem = self._first(), ""
-        for server in sorted(self._settings.server, key=lambda one: one != first):
-            try:
-                said = await self._ask_one(server, question)
-            except (NoAnswer, BadMessage, OSError, ValueError, NoSession) as error:
-                problem = str(error) or type(error).__name__
-                continue
-            self._silent = False
-            return said
-        if not self._silent:
-            log.warning("no server answers what VMs ask for", problem=problem)
-        self._silent = True
-        return NOBODY
-
-    async def _ask_one(self, server: str, question: Ask) -> Said:
-        if server not in self._clients:
-            self._clients[server] = Client(server)
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            token = node_token(self._settings)
-            status, body = await self._clients[server].post(PATH, token, encode(question))
-        if status != 200:
-            raise NoAnswer(f"{server} answers {status}")
-        return decode(Said, body)
+        try:
+            said = await self._servers.post(PATH, question, Said)
+        except NoAnswer as problem:
+            if not self._silent:
+                log.warning("no server answers what VMs ask for", problem=str(problem))
+            self._silent = True
+            return NOBODY
+        self._silent = False
+        return said
 
     def close(self) -> None:
-        for client in self._clients.values():
-            client.close()
+        self._servers.close()

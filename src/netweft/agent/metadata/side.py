@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from netweft.agent.desired import Desired
-from netweft.agent.metadata.askers import Askers
+from netweft.agent.metadata.askers import Askers, Here, Ports
 from netweft.agent.metadata.guests import Guests, room
 from netweft.agent.metadata.interface import InterfaceWatch, bound, keep_listening
 from netweft.dataplane.openflow.messages import PacketIn
@@ -65,7 +64,7 @@ class MetadataSide:
     def __init__(
         self,
         settings: AgentSettings,
-        desired: Desired,
+        desired: Ports[Here],
         watch: InterfaceWatch,
         first: Callable[[], str],
         wake: Callable[[], None],
@@ -78,7 +77,7 @@ class MetadataSide:
         self._failed = 0  # answers, one after the other
         self._deaf = ""  # why nobody is listened to
         self._guests = Guests(0)
-        self._here: dict[Connection, LocalPort] = {}  # as it was when it connected
+        self._here: dict[Connection, Here] = {}  # as it was when it connected
         self._askers = Askers(desired, Asked.METADATA, MANY, wake)
         self._server: MetadataServer | None = None
 

@@ -6,6 +6,7 @@ from netweft.control.explain import codes
 from netweft.control.explain.codes import Code
 from netweft.control.explain.snapshot import Find, Row, Snapshot, Told
 from netweft.control.l2 import dynamic_segments, hosts
+from netweft.model.node import OVN_AGENT
 
 PATIENCE = 1.0  # seconds that a change may wait for a node: shorter is on its way
 
@@ -31,20 +32,21 @@ def problems(seen: Snapshot, host: str, code: Code) -> Iterator[Told]:
     agent = seen.agent(host)
     if agent is None or not hosts.is_there(dict(agent)):
         return
-    why = _metadata(agent)
+    why = metadata(agent)
     told = str(agent.get("status_detail") or "").removeprefix(f"metadata: {why}" if why else "").removeprefix("; ")
     if told:
         yield Told(code, told, {"host": host})
 
 
-def _metadata(agent: Row) -> str:
+def metadata(agent: Row) -> str:
     """Why VMs there are not told theirs."""
     return (agent.get("configurations") or {}).get("metadata") or ""
 
 
 def metadata_down(seen: Snapshot, host: str, code: Code) -> Iterator[Told]:
     agent = seen.agent(host)
-    why = _metadata(agent) if agent is not None else ""
+    is_ours = agent is not None and agent.get("agent_type") != OVN_AGENT
+    why = metadata(agent) if agent is not None and is_ours else ""
     if why and not is_dead(seen, host):
         yield Told(code, why, {"host": host})
 

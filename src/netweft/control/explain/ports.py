@@ -137,5 +137,5 @@ def no_dhcp(seen: Snapshot, port: Row) -> Iterator[Told]:
 
 def no_metadata(seen: Snapshot, port: Row) -> Iterator[Told]:
     agent = seen.agent(port[HOST]) if is_plugged_in(port) and port[HOST] else None
-    if agent is not None and agent.get("agent_type") == OVN_AGENT:
+    if agent is not None and agent.get("agent_type") == OVN_AGENT and its_host.metadata(agent):
         yield Told(codes.PORT_NO_METADATA)

@@ -92,7 +92,8 @@ def _insert_port(row: PortRow) -> list[Operation]:
         "tag": _optional(row.tag),
         "external_ids": _ovs_map(row.external_ids),
     }
-    own = {"name": row.name, "type": row.type, "options": _ovs_map(row.options), "bfd": _ovs_map(row.bfd)}
+    maps = {"options": row.options, "bfd": row.bfd, "external_ids": row.interface_ids}
+    own = {"name": row.name, "type": row.type} | {name: _ovs_map(pairs) for name, pairs in maps.items()}
     return [
         _insert("Interface", interface, own),
         _insert("Port", port, columns),
@@ -109,7 +110,8 @@ def _update_port(replica: Replica, port: PortRecord, row: PortRow) -> list[Opera
         if same:
             return []  # somebody else made just what is wanted: it will do, and stays theirs
         raise Blocked(f"port {row.name} on {bridge or 'no bridge'} was made by somebody else")
-    operations = _change("Interface", row.name, _interface_columns(interface, row), [])
+    ids = _map_mutations("external_ids", interface.external_ids, row.interface_ids)
+    operations = _change("Interface", row.name, _interface_columns(interface, row), ids)
     tag = {} if port.tag == row.tag else {"tag": _optional(row.tag)}
     operations += _change("Port", row.name, tag, _owned_mutations(port.external_ids, row.external_ids))
     if bridge != row.bridge:

@@ -22,7 +22,8 @@ class BridgeRow(Struct, frozen=True, kw_only=True):
 
 
 class PortRow(Struct, frozen=True, kw_only=True):
-    """A port of ours with one interface: patch, tunnel, internal, or system (veth, NIC).  bfd: keys of that column."""
+    """A port of ours with one interface: patch, tunnel, internal, or system (veth, NIC).  bfd: keys of that column.
+    interface_ids: external_ids of its Interface."""
 
     name: str
     bridge: str
@@ -30,6 +31,7 @@ class PortRow(Struct, frozen=True, kw_only=True):
     options: tuple[tuple[str, str], ...] = ()
     tag: int | None = None
     bfd: tuple[tuple[str, str], ...] = ()
+    interface_ids: tuple[tuple[str, str], ...] = ()
     external_ids: tuple[tuple[str, str], ...] = ()
 
 

@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 
 from netweft.plugins.mechanisms import Row, Wanted
-from netweft.plugins.mechanisms.ovn import dhcp_extras
+from netweft.plugins.mechanisms.ovn import dhcp_extras, metadata
 from netweft.plugins.mechanisms.ovn.rows import Rows, quoted
 from netweft.plugins.mechanisms.ovn.schema import key, row
 
@@ -93,6 +93,8 @@ def _v4(rows: Rows, subnet: Row, network: Row) -> dict[str, str]:
         "mtu": str(network["mtu"]),
     }
     routes = [f"{route['destination']},{route['nexthop']}" for route in subnet.get("host_routes") or ()]
+    if subnet["network_id"] in rows.told:
+        routes.append(f"{metadata.SERVER}/32,{metadata.ON_LINK}")
     if gateway:
         options["router"] = gateway
         if routes:  # who takes these heeds no router option (RFC 3442)
@@ -100,7 +102,7 @@ def _v4(rows: Rows, subnet: Row, network: Row) -> dict[str, str]:
     if servers := _servers(subnet, 4) or _answers(rows, subnet):
         options["dns_server"] = quoted(servers)
     if routes:
-        options["classless_static_route"] = quoted(routes)
+        options |= dict.fromkeys(("classless_static_route", "ms_classless_static_route"), quoted(routes))
     return options
 
 

@@ -23,7 +23,7 @@ from netweft.plugins.mechanisms.ovn import security
 from netweft.plugins.mechanisms.ovn.rows import INTERFACE, Rows, port_key
 from netweft.plugins.mechanisms.ovn.schema import key, row
 
-DHCP_PRIORITY, LAST, REST = 32000, 31000, 2000
+NODES_PRIORITY, LAST, REST = 32000, 31000, 2000
 MOST_RULES: Final = (LAST - REST) // 2 - 1  # of a policy
 MOST_TEXT: Final = 1_000_000  # characters, of all matches of a group: rules times what security groups permit
 _POLICIES: Final = {"ingress": "ingress_firewall_policy_id", "egress": "egress_firewall_policy_id"}
@@ -62,8 +62,8 @@ class _Group:
     def wanted(self) -> Iterator[tuple[str, Wanted]]:
         members = [port_key(port["id"]) for port in self._ports]
         yield self._parent, Wanted(row({"name": self._name, "ports": members}), *self._told)
-        for version, match in security.DHCP.items():
-            yield self._acl("egress", f"dhcp{version}", DHCP_PRIORITY, "allow", match)
+        for name, match, action in security.NODES:
+            yield self._acl("egress", name, NODES_PRIORITY, action, match)
         found = {direction: list(self._rules(direction)) for direction in _POLICIES}
         acls = [acl for one in found.values() for acl in one]
         if why := _too_much(found.values()):

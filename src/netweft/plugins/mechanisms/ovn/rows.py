@@ -41,7 +41,8 @@ _NOT_PLUGGED: Final = frozenset({INTERFACE, GATEWAY, FLOATING, ASKING_OWNER})
 
 
 class Rows:
-    """Of one turn.  ports: those that become logical ports: of VMs that are on a chassis, or on no host yet."""
+    """Of one turn.  ports: those that become logical ports: of VMs that are on a chassis, or on no host yet.
+    told: networks with VMs whose chassis answers for metadata."""
 
     def __init__(self, view: View) -> None:
         self.networks = view.rows("networks")
@@ -59,14 +60,18 @@ class Rows:
         self.firewall_groups = view.rows("firewall_groups")
         self.firewall_policies = view.rows("firewall_policies")
         self.firewall_rules = view.rows("firewall_rules")
-        agents = view.rows("agents").values()
-        self.chassis = {agent["host"] for agent in agents if agent.get("agent_type") == AGENT}
+        agents = [agent for agent in view.rows("agents").values() if agent.get("agent_type") == AGENT]
+        self.chassis = {agent["host"] for agent in agents}
+        self._answering = {
+            agent["host"] for agent in agents if (agent.get("configurations") or {}).get("metadata") == ""
+        }
         self.ports = {id: port for id, port in self.all_ports.items() if self._is_here(port)}
         self._owners: dict[tuple[str, str], set[str]] = defaultdict(set)  # of an address in a pair of theirs
         for id, port in self.ports.items():
             for pair in port.get("allowed_address_pairs") or () if port.get(HOST) else ():
                 self._owners[port["network_id"], pair["ip_address"]].add(id)
         self.networks_here = {port["network_id"] for port in self.ports.values() if port.get(HOST)}
+        self.told = {port["network_id"] for port in self.ports.values() if port.get(HOST) in self._answering}
         self.subnets_of: dict[str, list[Row]] = defaultdict(list)
         for subnet in self.subnets.values():
             self.subnets_of[subnet["network_id"]].append(subnet)

@@ -10,16 +10,21 @@ from typing import Final
 
 from netweft.model.protocols import NUMBERS
 from netweft.plugins.mechanisms import Row, Wanted
+from netweft.plugins.mechanisms.ovn import metadata
 from netweft.plugins.mechanisms.ovn.rows import Rows, addresses, port_key
 from netweft.plugins.mechanisms.ovn.schema import key, row
 
 DROP: Final = "neutron_pg_drop"
-ALLOW_PRIORITY, DROP_PRIORITY = 1002, 1001
+METADATA_PRIORITY, ALLOW_PRIORITY, DROP_PRIORITY = 1003, 1002, 1001
 _VERSION: Final = {"IPv4": 4, "IPv6": 6}
 _PORTS: Final = {"tcp": "tcp", "udp": "udp", "sctp": "sctp", "6": "tcp", "17": "udp", "132": "sctp"}
 _ICMP: Final = {"icmp": 4, "1": 4, "ipv6-icmp": 6, "icmpv6": 6, "58": 6}
-# asked by every VM, and answered by OVN itself
-DHCP: Final = {4: "ip4 && udp.src == 68 && udp.dst == 67", 6: "ip6 && udp.src == 546 && udp.dst == 547"}
+# asked by every VM, and answered by OVN itself, or on its chassis: name, match, action
+NODES: Final = (
+    ("dhcp4", "ip4 && udp.src == 68 && udp.dst == 67", "allow"),
+    ("dhcp6", "ip6 && udp.src == 546 && udp.dst == 547", "allow"),
+    *((f"metadata{version}", match, "allow-related") for version, match in metadata.ASKED.items()),
+)
 SIDES: Final = {"ingress": ("to-lport", "outport", "src"), "egress": ("from-lport", "inport", "dst")}
 
 
@@ -141,11 +146,11 @@ def _drops(rows: Rows) -> Iterator[tuple[str, Wanted]]:
             "action": "drop",
         }
         yield key("ACL", f"{DROP}-{direction}"), Wanted(row(columns, parent))
-    for version, match in DHCP.items():
+    for name, match, action in NODES:
         columns = {
-            "priority": ALLOW_PRIORITY,
+            "priority": METADATA_PRIORITY if action == "allow-related" else ALLOW_PRIORITY,
             "direction": "from-lport",
             "match": f"inport == @{DROP} && {match}",
-            "action": "allow",
+            "action": action,
         }
-        yield key("ACL", f"{DROP}-dhcp{version}"), Wanted(row(columns, parent))
+        yield key("ACL", f"{DROP}-{name}"), Wanted(row(columns, parent))

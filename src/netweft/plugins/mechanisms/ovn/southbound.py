@@ -9,12 +9,14 @@ from msgspec import Struct
 
 from netweft.model import NodeFacts, PortStatus
 from netweft.model.health import Health
+from netweft.model.node import ON_THIS_CHASSIS
 from netweft.model.status import PortState
 from netweft.plugins.mechanisms import Seen
 from netweft.plugins.mechanisms.database import Remote, from_map, from_set
 from netweft.plugins.mechanisms.ovn.rows import AGENT
 
-_MAPPINGS: Final = "ovn-bridge-mappings"
+_MAPPINGS, _OPTIONS = "ovn-bridge-mappings", "ovn-cms-options"
+NO_METADATA: Final = 'no netweft agent runs there (driver = "ovn")'
 _WATCHED: Final = {
     "Chassis": ("name", "hostname", "encaps", "other_config", "external_ids"),
     "Encap": ("type", "ip"),
@@ -103,5 +105,6 @@ def _chassis(
         datapath_type=str(said.get("datapath-type", "")),
         agent_type=AGENT,
         binary="ovn-controller",
+        metadata="" if ON_THIS_CHASSIS in str(said.get(_OPTIONS, "")).split(",") else NO_METADATA,
     )
     return Chassis(one["name"], Seen(facts, tuple(sorted(ports, key=lambda port: port.port_id))), asked)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from netweft.model.node import ovn_metadata_port
 from netweft.plugins.mechanisms import Row, Wanted
-from netweft.plugins.mechanisms.ovn import dhcp, names
+from netweft.plugins.mechanisms.ovn import dhcp, metadata, names
 from netweft.plugins.mechanisms.ovn.rows import (
     GATEWAY,
     HOST,
@@ -22,6 +23,10 @@ def desired(rows: Rows, balancers: Mapping[str, list[str]], named: Mapping[str, 
     parents = {sub["port_id"]: (trunk, sub) for trunk in rows.trunks.values() for sub in trunk["sub_ports"]}
     for network in rows.networks.values():
         yield from _switch(network, balancers.get(switch_key(network["id"]), []), named.get(network["id"]))
+    for network in rows.told & rows.networks.keys():
+        name = ovn_metadata_port(network)
+        columns = {"name": name, "type": "localport", "addresses": [metadata.ADDRESSES]}
+        yield port_key(name), Wanted(row(columns, switch_key(network)))
     for port in rows.ports.values():
         yield _port(rows, port, parents)
     for ports in rows.router_ports.values():
