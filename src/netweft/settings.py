@@ -194,7 +194,9 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         tuple[Annotated[str, Meta(pattern=r"^(https?://[^/]+.*|unix:/.+)$")], ...],
         Meta(min_length=1, description="any servers: http://HOST:PORT or unix:/PATH"),
     ] = ("http://127.0.0.1:9696",)
-    driver: Annotated[str, Meta(description="L2 agent: openvswitch, or the name of a plug-in's")] = "openvswitch"
+    driver: Annotated[
+        str, Meta(description="L2 agent: openvswitch, ovn (metadata beside ovn-controller), or a plug-in's")
+    ] = "openvswitch"
     token: Annotated[str, Meta(description="node token; better kept in token_file")] = ""
     token_file: Annotated[str, Meta(description="holds what `netweft node add NAME` printed")] = (
         "/etc/netweft/node.token"

@@ -124,7 +124,7 @@ def test_only_the_node_that_has_the_port_is_answered(cloud: Cloud) -> None:
 def test_a_chassis_learns_who_is_plugged_in_there_and_nobody_else(cloud: Cloud) -> None:
     """By iface-id, which anybody on the host may write; sub-ports come by their trunk's port."""
     parent, other = cloud.port(), cloud.port(host="hv2")
-    sub = cloud.api.make("alice", "port", network_id=cloud.api.network("alice", "10.1.0.0/24")["id"])
+    sub = cloud.api.make("alice", "port", network_id=cloud.api.network("alice", "10.1.0.0/24", mtu=1400)["id"])
     sub_ports = [{"port_id": sub["id"], "segmentation_type": "vlan", "segmentation_id": 7}]
     cloud.api.make("alice", "trunk", port_id=parent["id"], sub_ports=sub_ports)
     question = Plugged(ports=(parent["id"], other["id"], "nobody's", "../" * 9))

@@ -88,7 +88,7 @@ PORT_NO_DHCP = known(
 )
 PORT_NO_METADATA = known(
     "port-no-metadata",
-    "The port's host is OVN's: nobody answers there at 169.254.169.254, and its packets are not traced or counted.",
+    "The port's host is OVN's, and no agent of ours runs there (driver = \"ovn\"): nobody answers at 169.254.169.254.",
     "openstack server create --use-config-drive --port {id} SERVER",
 )
 NETWORK_ADMIN_DOWN = Code("network-admin-down", "The network is switched off.", "openstack network set --enable {id}")
