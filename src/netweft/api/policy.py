@@ -1,6 +1,7 @@
 """Asks the rules who may do what: not found is what a caller cannot see, refused what they see and may not touch."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from netweft.api.attributes import UNSET, Resource
@@ -55,8 +56,8 @@ class Policy:
 
     def __init__(self, resource: Resource) -> None:
         self._resource = resource
-        rules = {name: RULES.get(f"get_{resource.member}:{name}") for name in resource.attributes}
-        self._guarded = {name: rule for name, rule in rules.items() if rule is not None}
+        rules = _of_attributes(resource.member)
+        self._guarded = {name: rule for name, rule in rules.items() if name in resource.attributes}
 
     def hidden(self, context: Context) -> frozenset[str]:
         """The attributes that this caller is not shown, and must learn nothing of."""
@@ -239,3 +240,10 @@ def _granted(context: Context, rule: Rule) -> list[Grant]:
     if context.project_id is None:
         return [grant for grant in rule.grants if grant.role in roles and grant.relation == ANY]
     return [grant for grant in rule.grants if not grant.role or grant.role in roles]
+
+
+@cache
+def _of_attributes(member: str) -> Mapping[str, Rule]:
+    """Who is shown which attribute."""
+    prefix = f"get_{member}:"
+    return {action.removeprefix(prefix): rule for action, rule in RULES.items() if action.startswith(prefix)}

@@ -17,11 +17,13 @@ class Routes(BaseRoute):
         self._by_key: dict[Key, list[BaseRoute]] = {}
         for route in routes:
             key = _key_of(route)
-            if key is not None:
-                self._by_key.setdefault(key, [*self._general]).append(route)
-                continue
-            for known in (self._general, *self._by_key.values()):
-                known.append(route)
+            if key is None:
+                for known in (self._general, *self._by_key.values()):
+                    known.append(route)
+            elif key in self._by_key:
+                self._by_key[key].append(route)
+            else:
+                self._by_key[key] = [*self._general, route]
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
@@ -41,7 +43,7 @@ class Routes(BaseRoute):
 def _key_of(route: BaseRoute) -> Key | None:
     """None: it is tried with each path."""
     key = _key(route.path) if isinstance(route, Route | WebSocketRoute) else ("{",)
-    return None if any("{" in segment for segment in key) else key
+    return None if "{" in "".join(key) else key
 
 
 def _key(path: str) -> Key:
