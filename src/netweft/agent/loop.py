@@ -33,6 +33,7 @@ from netweft.services.kinds import GUARANTEE, ROW
 from netweft.services.pipeline import INT, physical_role
 from netweft.services.security import zone_limits
 from netweft.services.security.endings import ended
+from netweft.services.untracked import untracked
 from netweft.services.values import BY_OVS
 from netweft.wire.queries import Answer, Ask
 
@@ -91,7 +92,7 @@ class Agent(Parts):
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
                 *(self.metadata.run(), self.dns.run(), self.counting.run(), self.failover.run()),
                 *(self.tunnel_neighbours.run(), self.proxies.run(), self.health.run()),
-                *(self.fragment_shares.run(), self.stt.run()),
+                *(self.fragment_shares.run(), self.stt.run(), self.untracked.run()),
                 *(self.lldp.run(), self.active.run(), self.zone_limits.run(), self.request_errors.run()),
                 self._begin(),
             ):
@@ -265,6 +266,7 @@ class Agent(Parts):
         self.proxies.sweep(complete=self.desired.complete)
         if self._host is not None:
             self.stt.want(self._host, self.desired.view.nodes, sweep=self.desired.complete)
+            self.untracked.want(untracked(self._host))
         self.applying.new_zones |= changes.new_zones
         self.zone_limits.see(changes.new_zones, self.bridges[INT.role].sessions)
         self.endings.rendered(self.desired.vlans, complete=self.desired.complete)

@@ -32,6 +32,7 @@ from netweft.agent.host.shaping import ShapingSide
 from netweft.agent.host.stt import SttSide
 from netweft.agent.host.taps import TapsSide
 from netweft.agent.host.tunnel_neighbours import TunnelNeighbours
+from netweft.agent.host.untracked import UntrackedSide
 from netweft.agent.host.uplinks import UplinksSide
 from netweft.agent.l3.advertiser import Advertiser
 from netweft.agent.l3.bfd_watch import BfdWatch
@@ -153,6 +154,7 @@ class Parts(ABC):
             settings.count_seconds, lambda: self.proxies.folders, lambda counted: self.feed.tell_counted(counted)
         )
         self.stt = SttSide(settings, self.wake)
+        self.untracked = UntrackedSide()
         self.lldp = LldpSide(settings.lldp_socket, settings.lldp_seconds, self.wake)
         self.health = HealthSide(lambda health: self.feed.tell_health(health), within=self.proxies.within)
         self.retries = Retries(self.wake)

@@ -49,6 +49,7 @@ class ZoneLimits:
         self._all = True
         self._in_kernel = False
         self._took = 0.0
+        self._grown = 0  # since the kernel was asked before
         self._awake = asyncio.Event()
 
     def see(self, given: Iterable[int], session: int) -> None:
@@ -101,12 +102,14 @@ class ZoneLimits:
 
     def _fills(self) -> bool:
         """Whether the kernel's conntrack does."""
-        self.most, self.tracked = kernel_may_track() or 0, kernel_tracks()
+        before, self.most, self.tracked = self.tracked, kernel_may_track() or 0, kernel_tracks()
+        self._grown = max(0, self.tracked - before)
         return bool(self._wanted())
 
     def _wanted(self) -> int:
         if self._in_kernel:
-            return limit_in_kernel(self.most, self.tracked, self._setting, standing=bool(self.limit))
+            standing = bool(self.limit)
+            return limit_in_kernel(self.most, self.tracked, self._setting, standing=standing, grown=self._grown)
         return limit(self.most, self.tracked, self._setting)
 
     async def _look_at_all(self) -> None:

@@ -21,6 +21,7 @@ LEAST: Final = 100
 SHARE: Final = 8  # a flood fills several zones before it is looked again
 WALKED: Final = 16_384  # a zone of the kernel's may have no more, while it has a limit
 FILLS, EASED = 2, 4  # these parts of conntrack: from the one on zones of the kernel's have limits, below the other none
+AHEAD: Final = 2  # times what came since the last look: so much more comes until limits are in place
 APART: Final = 10  # a limit that is within a tenth of what it should be stays
 NODE: Final = ("node", "")  # whose the zone of the metadata service is
 
@@ -32,9 +33,11 @@ def limit(most: int, tracked: int, setting: int) -> int:
     return max(LEAST, min(setting, most // SHARE, most - tracked))
 
 
-def limit_in_kernel(most: int, tracked: int, setting: int, *, standing: bool) -> int:
-    """Likewise; 0 for none.  most: 0 for any number, as of Linux.  standing: whether zones have limits now."""
-    if not most or tracked * (EASED if standing else FILLS) < most:
+def limit_in_kernel(most: int, tracked: int, setting: int, *, standing: bool, grown: int = 0) -> int:
+    """Likewise; 0 for none.  most: 0 for any number, as of Linux.  standing: whether zones have limits now.  grown: how
+    many have come since the last look."""
+    reached = tracked * EASED if standing else (tracked + AHEAD * grown) * FILLS
+    if not most or reached < most:
         return 0
     return limit(most, tracked, min(setting, WALKED))
 

@@ -188,6 +188,14 @@ async def test_zones_of_the_kernel_have_limits_while_its_conntrack_fills(stage: 
         assert stage.conntrack.limits == (dict.fromkeys(ALL, limit) if limit else {})
 
 
+async def test_a_flood_is_seen_before_conntrack_is_half_full(stage: Stage, kernel: Kernel) -> None:
+    """Until limits are in place as much may come as came since the last look, and once more."""
+    for tracked, limit in ((0, 0), (66_000, 0), (133_000, SETTING)):
+        kernel.tracked = tracked
+        await stage.side.look()
+        assert stage.side.limit == limit
+
+
 async def test_while_there_is_room_vswitchd_is_not_asked(stage: Stage, kernel: Kernel) -> None:
     await stage.side.look()
     stage.conntrack.asked.clear()
