@@ -74,13 +74,13 @@ class Drops:
 
     async def _survey(self, role: str, there: list[Flow], names: Mapping[int, str]) -> set[_Place]:
         """Counts the flows, and finds where there are some that lead nowhere."""
-        passing = {table.id for table in pipeline_of(role).tables.values() if table.is_asked_in_passing}
+        subroutines = {table.id for table in pipeline_of(role).tables.values() if table.is_subroutine}
         places: set[_Place] = set()
         tables: defaultdict[int, int] = defaultdict(int)
         for flows in _parts(there):
             for flow in flows:
                 tables[flow.table] += 1
-                if flow.table not in passing and not _leads_on(flow):
+                if flow.table not in subroutines and not _leads_on(flow):
                     places.add((flow.table, flow.cookie & (OURS_MASK | REASON_MASK)))
             await asyncio.sleep(0)
         for table, number in tables.items():

@@ -5,11 +5,11 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg0  LOCAL_VLAN  the network the frame travels in, 1..4094
     reg1  OUT_PORT    the logical port the frame is about to leave through
     reg2  IN_PORT     the logical port the frame came in through
-    reg3  GROUP       the security group whose rules are asked, by its number on this node
-    reg3  POOL        the load balancer's pool that is asked for a member, by its number
-    reg3  POLICY      the firewall policy whose rules are asked, or the address group that is, by its number here; or
+    reg3  GROUP       the security group whose rules are evaluated, by its number on this node
+    reg3  POOL        the load balancer's pool that a member is chosen from, by its number
+    reg3  POLICY      the firewall policy or address group that is evaluated, by its number on this node; or
                       the port whose firewall's verdict is logged
-    reg3  METERED     the metering label whose rules are asked, by its number on this node << 1 | whether out
+    reg3  METERED     the metering label whose rules are evaluated, by its number on this node << 1 | whether out
     reg4  PERMITTED   1: a rule of one of the groups lets the frame pass, and no firewall has refused it; 2 (REJECTED):
                       one has, and its sender gets an error
     reg5  FLOODED     bit 0: guarded ports get the frame whose rules may differ; bit 1: and they are a crowd
@@ -58,7 +58,7 @@ In zones of fragments it says which port counts, where conntrack gives fragments
 
 In zones of what is balanced it says the local VLAN of the VIP's network.
 
-ct_label says, in zone 4095, who asked the metadata service (of an IPv6 address its first 32 bits):
+ct_label says, in zone 4095, which client the metadata service answers (of an IPv6 address its first 32 bits):
 
      127          96 95       80 79               48 47             0
     ┌───────────────┬───────────┬───────────────────┬────────────────┐
@@ -164,10 +164,10 @@ PORT_IN: Final = 1 << 16  # the port that it is for
 PORT_OUT: Final = 1 << 17  # the port that it is from
 SHARING_SHIFT: Final = 2  # where the bits of those begin who share an address
 SHARING_BITS: Final = 30
-NOBODY: Final = bytes(6)  # the MAC of whoever is elsewhere, where only what is here is asked
+NOBODY: Final = bytes(6)  # the MAC of who is on another node, where only this node matters
 AGENT: Final = 0x4E57  # the controller id that our agent takes: frames for it reach no other controller
 
-# added to the zone of a network: what its clients have asked VIPs for.  Below all of PIECES_ZONE's: those begin at 4096
+# added to the zone of a network: connections of its clients to VIPs.  Below all of PIECES_ZONE's: those begin at 4096
 BALANCED_ZONE: Final = 1 << 15
 LED_ZONE: Final = 0xF000  # likewise: of what another node has balanced for physical hosts.  Above all of PIECES_ZONE's
 ON_WIRE_AT: Final = 48  # in ct_label
@@ -250,7 +250,7 @@ class RouterLimit(IntEnum):
     """What a router's meter limits, of what comes from outside but where it says otherwise.  A network that is routed
     has meters of some of these kinds, too, for hosts in it that the database does not know."""
 
-    NEIGHBOURS = 0  # who says that he has an address
+    NEIGHBOURS = 0  # ARP and ND announcements of addresses
     NEXT_HOPS = 1  # likewise, of those that routes lead to
     SOLICITED = 2  # neighbour discovery for its own addresses
     UNDELIVERED_FROM_OUTSIDE = 3
@@ -364,9 +364,9 @@ class Why(IntEnum):
     NO_ROUTE = 2
     UNKNOWN_NEXT_HOP = 3
     NOT_LISTENING = 4  # for an address of the router's own, and nothing is there
-    ANSWERED = 5  # no packet of the router's: somebody says to it that he has an address
-    CLAIMED = 6  # likewise, to anybody, that he has one that an agent has asked for
-    IN_PIECES = 7  # pings the router itself, came in pieces, and is one whole now
+    ANSWERED = 5  # no packet to be routed: an ARP or ND answer to the router's own request
+    CLAIMED = 6  # likewise, to all: an address that an agent has requested
+    IN_PIECES = 7  # an echo request to the router itself, reassembled from fragments
     TOO_BIG = 1 << 3  # for the network that it is routed into; one bit, which the datapath's answer is put into
 
 

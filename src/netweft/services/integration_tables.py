@@ -17,8 +17,8 @@ from netweft.services.fields import (
     ROUTER,
     TRIAL,
 )
-from netweft.services.firewall_tables import ASKED as FIREWALLS_ASKED
 from netweft.services.firewall_tables import FIREWALLS, FOR_FIREWALLS
+from netweft.services.firewall_tables import SUBROUTINES as FIREWALL_SUBROUTINES
 from netweft.services.l3.tables import ROUTING
 from netweft.services.lb.tables import BALANCING, FROM_MEMBER
 from netweft.services.packet_fields import (
@@ -38,8 +38,9 @@ def _rules(name: str, end: str) -> Table:
     """end: which address of a packet is the remote one."""
     return Table(
         name,
-        "the rules of one group (GROUP), asked for one direction.  To a set of remote addresses: a conjunction of who "
-        "and what.  The only table whose size is that of the rules and of the remote groups' members",
+        "the rules of one security group (GROUP) for one direction.  A rule with a set of remote addresses is a "
+        "conjunction of addresses and services.  The only table whose size is that of the rules and of the remote "
+        "groups' members",
         match=fields(GROUP, "conj_id", "ip_frag", f"eth_{end}", f"ipv4_{end}", f"ipv6_{end}", "udp_src", *SERVICE),
         set=fields(PERMITTED),
     )
@@ -50,7 +51,7 @@ INT = Pipeline.of(
     "the integration bridge: every VIF plugs in here",
     Table(
         "priority_tag",
-        "a tag of VLAN 0 says a priority and no VLAN (802.1Q): it is taken off, but where VMs' tags are their own",
+        "a priority tag (VLAN ID 0, 802.1Q) is popped, except from VMs whose tags are transparent",
         match=fields("in_port", "vlan_vid"),
         set=fields("vlan_vid"),
         next=("only_tag", "classify"),
@@ -59,21 +60,22 @@ INT = Pipeline.of(
     ),
     Table(
         "only_tag",
-        "what was below it must not be a tag: it would be the port's, or another network's",
+        "what was below a priority tag must not be another tag: that would choose a sub-port, or another network",
         match=fields("vlan_vid", "eth_type"),
         next=("classify",),
         miss="classify",
     ),
     Table(
         "classify",
-        "whose frame is it?  A VIF's untagged frames get their network; frames from other bridges bring it as tag",
+        "assigns each frame to its network and logical port: VIFs by in_port and tag, other bridges by the local VLAN "
+        "tag",
         match=fields("in_port", "vlan_vid", "eth_dst"),
         set=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_src", NEXT_HOP[-1], ORIGIN),
         next=("egress_qos", "metadata", "to_router", "next_hop", "switching"),
     ),
     Table(
         "egress_qos",
-        "what a VM sends is limited and marked as its QoS policy says",
+        "limits and DSCP marks of the sending port's QoS policy",
         match=fields(IN_PORT, "eth_type"),
         set=fields("ip_dscp"),
         next=("source_mac",),
@@ -95,7 +97,7 @@ INT = Pipeline.of(
     ),
     Table(
         "neighbour_claims",
-        "port security: the address that a neighbour advertisement says inside must be the port's as well",
+        "port security: the target of a neighbour advertisement must be the port's as well",
         match=fields(IN_PORT, *ICMPV6, "icmpv6_code", "nd_target"),
         set=fields(CLAIMED_HIGH, CLAIMED_LOW),
         next=("claimed_mac",),
@@ -103,14 +105,14 @@ INT = Pipeline.of(
     ),
     Table(
         "claimed_mac",
-        "port security: and so must the MAC that ARP or neighbour discovery says inside",
+        "port security: and so must the MAC inside ARP and neighbour discovery",
         match=fields(IN_PORT, "eth_type", CLAIMED_HIGH, CLAIMED_LOW),
         next=("requests",),
     ),
     Table(
         "requests",
-        "what is asked of everybody: ARP requests and ND solicitations for an address that one port alone can have go "
-        "to that port, DHCP requests to the agent, which answers them, and what is asked of the node: metadata, names",
+        "broadcast and multicast requests: ARP requests and ND solicitations go only to the port that has the address, "
+        "DHCP requests to the agent, which answers them; and requests to the node's own services: metadata, DNS",
         match=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_src", "eth_dst", "arp_op", "arp_spa", "arp_tpa")
         | fields(*ICMPV6, "icmpv6_code", "ipv6_src", "nd_target", "nd_sll", "udp_src", "udp_dst")
         | fields("ip_frag", *SOURCE_PORTS, *TARGET_PORTS, "icmpv4_type", *IP_ENDS),
@@ -121,23 +123,23 @@ INT = Pipeline.of(
     ),
     Table(
         "advertised",
-        "finishes a router's neighbour advertisement: its option can be written only once it is one.  What came from "
-        "farther than the link (RFC 4861 7.1.1) ends",
+        "completes a router's neighbour advertisement: its option can be set only once the packet is one.  "
+        "Solicitations with a hop limit other than 255 are dropped (RFC 4861 7.1.1)",
         match=fields(IN_PORT, *ICMPV6, "ip_ttl", "ipv6_dst"),
         set=fields("nd_tll"),
         next=("answer", "switching"),
     ),
     Table(
         "answer",
-        "ARP replies of the DHCP server and of routers: back to who asked, with the tag of its logical port",
+        "ARP replies of the DHCP server and of routers: back to the requester, with the tag of its logical port",
         match=fields(IN_PORT),
         set=fields("vlan_vid"),
         output=True,
     ),
     Table(
         "metadata",
-        "to the agent's interface, with what is needed for the way back in the connection's label; and in from there, "
-        "also with what it asks of balancers' members here",
+        "to the agent's interface, with the way back in the connection's ct_label; and in from that interface, health "
+        "checks of load balancers' members included",
         match=fields(IN_PORT, *SERVICE, *SOURCE_PORTS, "ipv4_dst", "ipv6_dst"),
         set=fields("eth_src", "eth_dst", "tcp_dst", "udp_dst", *IP_ENDS, LOCAL_VLAN, OUT_PORT),
         next=("metadata_answer", "ingress"),
@@ -145,7 +147,7 @@ INT = Pipeline.of(
     ),
     Table(
         "metadata_answer",
-        "what the agent says, back to who asked: his port, his addresses",
+        "what the agent answers, back to the client: to its port, with its addresses",
         match=fields("eth_type", "ip_proto", "tcp_src", "udp_src", "ct_state"),
         set=fields("eth_src", "eth_dst", "tcp_src", "udp_src", *IP_ENDS, OUT_PORT),
         next=("ingress_qos",),
@@ -153,7 +155,7 @@ INT = Pipeline.of(
     ),
     Table(
         "probed",
-        "what a balancer's member answers to the agent that asks how it is: to the agent's interface",
+        "a member's answers to the agent's health checks: to the agent's interface",
         match=fields(IN_PORT, *SERVICE, *SOURCE_PORTS, *IP_ENDS, "ip_frag", "ct_state"),
         set=fields("eth_dst", *IP_ENDS),
         output=True,
@@ -170,7 +172,7 @@ INT = Pipeline.of(
     ),
     Table(
         "egress_pieces",
-        "fragments that conntrack gives back, maybe with somebody else's: they go on in the network that they are of",
+        "fragments that conntrack returns, maybe together with another datagram's: each goes on in its own network",
         match=fields("ct_state"),
         set=fields(LOCAL_VLAN),
         next=("egress_state",),
@@ -178,7 +180,8 @@ INT = Pipeline.of(
     ),
     Table(
         "egress_state",
-        "replies of allowed connections pass; invalid packets are dropped; the rest is for the rules, packet by packet",
+        "replies of permitted connections pass; invalid packets are dropped; the rest goes to the rules, packet by "
+        "packet",
         match=fields(IN_PORT, PIECE, "eth_type", "ip_frag", "ct_state", "ct_mark"),
         next=("egress_groups", "to_router"),
         miss="egress_groups",
@@ -186,16 +189,17 @@ INT = Pipeline.of(
     ),
     Table(
         "egress_groups",
-        "asks each group of the sending port, then its firewall, and that of the router's port that the packet is for",
+        "evaluates the sending port's security groups, then its firewall group, and that of the router port that the "
+        "packet is for",
         match=fields(IN_PORT),
         set=fields(GROUP, *FOR_FIREWALLS),
-        next=("egress_rules", "egress_verdict", "router_egress", *FIREWALLS_ASKED),
+        next=("egress_rules", "egress_verdict", "router_egress", *FIREWALL_SUBROUTINES),
         miss="egress_verdict",
     ),
     _rules("egress_rules", "dst"),
     Table(
         "egress_verdict",
-        "what no rule permits is dropped; of a connection that was permitted its replies are too, until it is again",
+        "what no rule permits is dropped; so are the replies of a connection that was permitted before",
         match=fields(PERMITTED, FLOODED, "eth_type", "ct_state", "ct_mark"),
         set=fields(PERMITTED),
         next=("to_router", "rejected"),
@@ -203,8 +207,8 @@ INT = Pipeline.of(
     *ROUTING,
     Table(
         "hand_up",
-        "what the agent says an ICMP error for, to whom the packet came from; of each way into the node so much; and "
-        "who says that he has an address that agents ask for: to all nodes that route there",
+        "packets for which the agent sends an ICMP error to the sender, metered by ingress; and ARP and ND answers to "
+        "agents' address probes: to all nodes that route there",
         match=fields(IN_PORT, ROUTER, LOCAL_VLAN, HANDED_UP),
         set=fields("eth_dst", OUT_PORT),
         next=("ingress",),
@@ -212,7 +216,7 @@ INT = Pipeline.of(
     ),
     Table(
         "pieces",
-        "as egress_pieces, where they were for a guarded port: which one, is looked up again",
+        "as egress_pieces, on the way to a guarded port, which is looked up again",
         match=fields("ct_state"),
         set=fields(LOCAL_VLAN, OUT_PORT),
         next=("switching",),
@@ -220,8 +224,9 @@ INT = Pipeline.of(
     ),
     Table(
         "switching",
-        "by network and destination MAC: a port here, a peer elsewhere, those that share a pair's MAC; multicast and "
-        "broadcast to all of the network; what nobody knows only to who may have any MAC, and to the outside",
+        "by network and destination MAC: to a port here, a peer elsewhere, or the ports that share an address pair's "
+        "MAC; multicast and broadcast are flooded; unknown unicast goes only to ports that may have any MAC, and to "
+        "the wire",
         match=fields(LOCAL_VLAN, IN_PORT, "eth_dst", TRIAL),
         set=fields(OUT_PORT, FLOODED),
         next=("to_vip", "ingress", "commit"),
@@ -229,8 +234,8 @@ INT = Pipeline.of(
     *BALANCING,
     Table(
         "ingress",
-        "for each destination: is it what a load balancer's member says?  What is for a guarded port goes through "
-        "conntrack, unless it has already; multicast and broadcast skip it",
+        "per destination: a load balancer member's answers go to from_member.  What is for a guarded port goes through "
+        "conntrack, unless it already has; multicast and broadcast skip it",
         match=fields(OUT_PORT, ANSWERED, FLOODED, TRIAL, *FRAGMENTS, "udp_src", "ipv4_dst", "ipv6_dst", "ct_state")
         | fields(ORIGIN, "ipv4_src", "ipv6_src", "icmpv4_type", *SOURCE_PORTS),
         set=fields(PIECE, ORIGIN),
@@ -250,31 +255,32 @@ INT = Pipeline.of(
     ),
     Table(
         "ingress_groups",
-        "asks each group of the receiving port, then its firewall, and that of the router's port that the packet is "
-        "from",
+        "evaluates the receiving port's security groups, then its firewall group, and that of the router port that the "
+        "packet comes from",
         match=fields(OUT_PORT),
         set=fields(GROUP, *FOR_FIREWALLS),
-        next=("ingress_rules", "ingress_verdict", "router_ingress", *FIREWALLS_ASKED),
+        next=("ingress_rules", "ingress_verdict", "router_ingress", *FIREWALL_SUBROUTINES),
         miss="ingress_verdict",
     ),
     _rules("ingress_rules", "src"),
     Table(
         "ingress_verdict",
-        "as egress_verdict; where several get it, each port that may answer ends its own answers",
+        "as egress_verdict; of a flooded packet each receiving port ends only its own answers",
         match=fields(OUT_PORT, PERMITTED, FLOODED, "eth_type", "ct_state"),
         set=fields(PERMITTED),
         next=("commit", "rejected"),
     ),
     Table(
         "commit",
-        "what both ends permit: a new connection is committed, one that had been blocked is allowed again",
+        "what both ends permit: a new connection is committed, one that was blocked is unblocked",
         match=fields(OUT_PORT, FLOODED, "eth_type", "ct_state", "ct_mark", TRIAL),
         next=("ingress_qos",),
         miss="ingress_qos",
     ),
     Table(
         "ingress_qos",
-        "what comes to a VM whose QoS policy limits it: each on its own, that nobody else loses what is dropped for it",
+        "limits of the receiving port's QoS policy: each copy by itself, so that a drop for one port is none for "
+        "others",
         match=fields(OUT_PORT),
         next=("ingress_limit", "deliver"),
         miss="deliver",

@@ -60,7 +60,7 @@ class Table(Struct, frozen=True):
     """match, set: field names.  next: tables a flow may go on to.  output, agent: whether a flow may send a frame out,
     or to our agent.  entry: packets begin here, or go on here when the datapath gives them back.
     again: tables further up, where what conntrack gives back goes on, or what a router gives to another.
-    passing: it is asked in passing, and may ask others: see `is_asked_in_passing`.
+    subroutine: it is resubmitted to and returns, though it resubmits to others itself: see `is_subroutine`.
     miss: `drop`, the table where a frame goes that no flow matches, or `others' flows`: we say nothing about it."""
 
     name: str
@@ -72,7 +72,7 @@ class Table(Struct, frozen=True):
     output: bool = False
     agent: bool = False
     entry: bool = False
-    passing: bool = False
+    subroutine: bool = False
     miss: str = DROP
     # given by the pipeline
     bridge: str = ""
@@ -82,9 +82,9 @@ class Table(Struct, frozen=True):
     entry_ids: frozenset[int] = frozenset()
 
     @property
-    def is_asked_in_passing(self) -> bool:
-        """Nothing goes on from here: what no flow says anything of goes on where it was asked from."""
-        return self.passing or not (self.next or self.output or self.agent)
+    def is_subroutine(self) -> bool:
+        """Packets return to the flow that resubmitted them: one that no flow here matches is not dropped."""
+        return self.subroutine or not (self.next or self.output or self.agent)
 
     @property
     def goto(self) -> Goto:

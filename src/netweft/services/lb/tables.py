@@ -23,15 +23,15 @@ from netweft.services.tables import Table, fields
 BALANCING = (
     Table(
         "to_vip",
-        "what a guarded port was permitted to send to a VIP is committed in its network's zone, as in leaves_network",
+        "a connection that a guarded port was permitted to open to a VIP is committed in its network's zone",
         match=fields("eth_type", "ct_state", "ct_mark"),
         next=("balance",),
         miss="balance",
     ),
     Table(
         "balance",
-        "for a VIP: which listener's, and so which pool; whether the client may.  Whatever has no listener ends, but a "
-        "ping is answered",
+        "packets to a VIP: finds the listener and its pool, and checks allowed_cidrs.  Echo requests are answered, "
+        "what has no listener is dropped",
         match=fields(LOCAL_VLAN, "eth_type", "ip_proto", "ip_frag", "icmpv4_type", "icmpv4_code", "icmpv6_type")
         | fields("icmpv6_code", *IP_ENDS, *SOURCE_PORTS, *TARGET_PORTS, PIECE, "ct_zone"),
         set=fields(POOL, PIECE, "eth_src", "eth_dst", *IP_ENDS, "icmpv4_type", "icmpv6_type", "ip_ttl", *NEXT_HOP)
@@ -41,8 +41,8 @@ BALANCING = (
     ),
     Table(
         "balance_state",
-        "of a connection that has a member that one; of a new one the slot of its ends' hash, in its pool.  A new one "
-        "in fragments that conntrack gives back is for the agent, which makes it known",
+        "a known connection keeps its member; a new one gets the slot of its hash in the pool.  A new one whose first "
+        "packet is fragmented goes to the agent, which commits it",
         match=fields(POOL, LOCAL_VLAN, PIECE, "eth_type", "ip_frag", "ct_state", "ct_mark", *IP_ENDS),
         set=fields(*NEXT_HOP, "ipv4_src", "ipv6_src"),
         next=("members", "to_member"),
@@ -51,21 +51,21 @@ BALANCING = (
     ),
     Table(
         "members",
-        "whose each slot of a pool is: the member that a new connection gets from now on",
+        "the slots of a pool: which member a new connection gets",
         match=fields(POOL, SLOT, "eth_type"),
         next=("hairpin", "to_member"),
     ),
     Table(
         "hairpin",
-        "a member's answer to itself, by way of the VIP that it saw as its client: that one is put back",
+        "a member's answer to itself by way of the VIP that it saw as its client: un-SNAT",
         match=fields("eth_type", "ct_state"),
         next=("to_member",),
         entry=True,
     ),
     Table(
         "to_member",
-        "from the VIP's network to where the member is: in it, or by its router; a member that is its own client sees "
-        "the VIP as client",
+        "from the VIP's network to the member: in the same network, or by its router; a member that is its own client "
+        "sees the VIP as client (SNAT)",
         match=fields(LOCAL_VLAN, ORIGIN, TRIAL, "eth_type", "ct_state", "ct_nw_dst", "ct_ipv6_dst", *IP_ENDS),
         set=fields("eth_src", "eth_dst", IN_PORT, "nxm_in_port", HANDED_UP, *NEXT_HOP),
         again=("to_router", "next_hop", "to_member"),
@@ -73,11 +73,11 @@ BALANCING = (
     ),
 )
 
-# behind `ingress` and `to_outside`, both of which ask
+# behind `ingress` and `to_outside`, both of which lead here
 FROM_MEMBER = Table(
     "from_member",
-    "what a member said, to who has asked a VIP, comes from that VIP, and is counted for its listener; what was said "
-    "to others is as it was",
+    "a member's replies to a VIP's clients get the VIP as source, and are counted for its listener; its other packets "
+    "go on unchanged",
     match=fields(
         *(ORIGIN, PIECE, "eth_type", "ip_frag", "ct_state", "ct_nw_proto", "ct_nw_dst", "ct_ipv6_dst", "ct_tp_dst"),
         *(LOCAL_VLAN, OUT_PORT, "ct_label"),

@@ -3,7 +3,7 @@
     routing ─┬─▶ to_outside …         leaves: each of its labels is asked
              └─▶ next_hop …           a packet from the external network: likewise
 
-A label's flows are asked in passing and do nothing else, so that a packet is counted once by each label, whatever
+A label's flows are a subroutine and do nothing else, so that a packet is counted once by each label, whatever
 others say.  Addresses are those inside: it is before they are translated, and after.  Only routers with labels have any
 of this.
 """
