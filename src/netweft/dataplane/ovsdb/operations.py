@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from netweft.dataplane.ovsdb.replica import BridgeRecord, InterfaceRecord, PortRecord, Replica
-from netweft.dataplane.ovsdb.rows import MARK, PREFIX, BridgeRow, PortRow, Row, VifTag
+from netweft.dataplane.ovsdb.rows import MARK, PREFIX, BridgeRow, PortRow, Row, VifRow, VifTag
 
 Operation: TypeAlias = dict[str, Any]
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -92,7 +92,7 @@ def _insert_port(row: PortRow) -> list[Operation]:
         "tag": _optional(row.tag),
         "external_ids": _ovs_map(row.external_ids),
     }
-    maps = {"options": row.options, "bfd": row.bfd, "external_ids": row.interface_ids}
+    maps = {"options": row.options, "bfd": row.bfd, "external_ids": _interface_ids(row)}
     own = {"name": row.name, "type": row.type} | {name: _ovs_map(pairs) for name, pairs in maps.items()}
     return [
         _insert("Interface", interface, own),
@@ -110,7 +110,7 @@ def _update_port(replica: Replica, port: PortRecord, row: PortRow) -> list[Opera
         if same:
             return []  # somebody else made just what is wanted: it will do, and stays theirs
         raise Blocked(f"port {row.name} on {bridge or 'no bridge'} was made by somebody else")
-    ids = _map_mutations("external_ids", interface.external_ids, row.interface_ids)
+    ids = _map_mutations("external_ids", interface.external_ids, _interface_ids(row))
     operations = _change("Interface", row.name, _interface_columns(interface, row), ids)
     tag = {} if port.tag == row.tag else {"tag": _optional(row.tag)}
     operations += _change("Port", row.name, tag, _owned_mutations(port.external_ids, row.external_ids))
@@ -120,6 +120,10 @@ def _update_port(replica: Replica, port: PortRecord, row: PortRow) -> list[Opera
         if bridge:
             operations.append(_mutate("Bridge", bridge, _set_mutation("ports", "delete", uuid)))
     return operations
+
+
+def _interface_ids(row: PortRow) -> Pairs:
+    return row.interface_ids if isinstance(row, VifRow) else ()
 
 
 def _interface_columns(record: InterfaceRecord, row: PortRow) -> dict[str, Any]:

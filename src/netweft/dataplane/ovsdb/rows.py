@@ -22,8 +22,7 @@ class BridgeRow(Struct, frozen=True, kw_only=True):
 
 
 class PortRow(Struct, frozen=True, kw_only=True):
-    """A port of ours with one interface: patch, tunnel, internal, or system (veth, NIC).  bfd: keys of that column.
-    interface_ids: external_ids of its Interface."""
+    """A port of ours with one interface: patch, tunnel, internal, or system (veth, NIC).  bfd: keys of that column."""
 
     name: str
     bridge: str
@@ -31,8 +30,13 @@ class PortRow(Struct, frozen=True, kw_only=True):
     options: tuple[tuple[str, str], ...] = ()
     tag: int | None = None
     bfd: tuple[tuple[str, str], ...] = ()
-    interface_ids: tuple[tuple[str, str], ...] = ()
     external_ids: tuple[tuple[str, str], ...] = ()
+
+
+class VifRow(PortRow, frozen=True, kw_only=True):
+    """A port of ours that is a VIF to another agent.  interface_ids: external_ids of its Interface."""
+
+    interface_ids: tuple[tuple[str, str], ...] = ()
 
 
 class VifTag(Struct, frozen=True, kw_only=True):

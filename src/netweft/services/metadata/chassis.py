@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from netweft.dataplane.openflow.flow import Output, SetField
-from netweft.dataplane.ovsdb.rows import MARK, BridgeRow, PortRow, Row
+from netweft.dataplane.ovsdb.rows import MARK, BridgeRow, PortRow, Row, VifRow
 from netweft.model.node import ovn_metadata_port
 from netweft.services.addresses import mac
 from netweft.services.fields import IN_PORT, NEXT_HOP, OUT_PORT, Reason, cookie
@@ -81,11 +81,16 @@ def rows(networks: Iterable[str], integration_bridge: str, datapath_type: str) -
     for network in networks:
         near, far = _names(network)
         is_its = (("iface-id", ovn_metadata_port(network)),)
-        for name, bridge, peer, ids in ((near, integration_bridge, far, is_its), (far, BRIDGE, near, ())):
-            options = (("peer", peer),)
-            yield PortRow(
-                name=name, bridge=bridge, type="patch", options=options, external_ids=_MARKS, interface_ids=ids
-            )
+        to_far, to_near = ((("peer", peer),) for peer in (far, near))
+        yield VifRow(
+            name=near,
+            bridge=integration_bridge,
+            type="patch",
+            options=to_far,
+            external_ids=_MARKS,
+            interface_ids=is_its,
+        )
+        yield PortRow(name=far, bridge=BRIDGE, type="patch", options=to_near, external_ids=_MARKS)
 
 
 def patch(network: str) -> str:

@@ -202,6 +202,7 @@ def everywhere_dead(rows: Rows, _: dict[str, Any]) -> dict[str, Any]:
 def on_ovn(rows: Rows, port: dict[str, Any]) -> None:
     for agent in rows["agents"].values():
         agent["agent_type"] = OVN_AGENT
+        agent["configurations"] = agent["configurations"] | {"metadata": "no agent of ours runs there"}
 
 
 def everywhere_late(rows: Rows, _: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """On a chassis of OVN's: who asks is known by network and MAC, and nobody else is let through."""
 
 from netweft.dataplane.openflow.flow import Output, SetField
-from netweft.dataplane.ovsdb.rows import PortRow
+from netweft.dataplane.ovsdb.rows import PortRow, VifRow
 from netweft.services.addresses import mac
 from netweft.services.fields import IN_PORT, OUT_PORT
 from netweft.services.metadata import chassis
@@ -38,6 +38,7 @@ def test_one_whose_network_has_no_patch_yet_waits() -> None:
 
 def test_a_patch_of_each_network_is_what_ovn_takes_for_its_localport() -> None:
     ports = [row for row in chassis.rows([BLUE, RED], "br-int", "netdev") if isinstance(row, PortRow)]
-    near = [row for row in ports if row.bridge == "br-int"]
+    near = [row for row in ports if isinstance(row, VifRow)]
+    assert {row.bridge for row in near} == {"br-int"}
     assert [row.interface_ids for row in near] == [(("iface-id", f"ovnmeta-{id}"),) for id in (BLUE, RED)]
     assert {dict(row.options)["peer"] for row in near} == {chassis.patch(BLUE), chassis.patch(RED)}
