@@ -6,6 +6,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,6 +17,7 @@ from tests.netns.outside import OUTSIDE
 from tests.netns.ovn.ovn_networks import PATIENCE, nbctl, networks, until_reached
 
 from netweft.lab import build
+from netweft.lab.cloud import Cloud
 from netweft.lab.commands import in_namespace, run
 from netweft.lab.vm import Vm
 
@@ -159,19 +161,14 @@ def test_a_rule_that_goes_stops_what_it_let_in(lab: Lab, stage: Stage) -> None:
 
 
 def test_a_firewall_is_asked_besides_groups(lab: Lab, stage: Stage) -> None:
-    """Both have to permit; what a router's port would need is said not to be enforced."""
+    """Both have to permit."""
     guarded = lab.add_vm("hv1", stage.blue, dhcp=True, device_owner="compute:nova")
 
     def reached(frm: Vm, wanted: bool) -> None:
         until_reached(lab, frm, address(guarded), wanted=wanted)
 
     with lab.cloud() as cloud:
-
-        def fwaas(method: str, path: str, **body: object) -> dict[str, Any]:
-            member = {"firewall_groups": "firewall_group", "firewall_policies": "firewall_policy"}
-            name = member.get(path.split("/")[0], "firewall_rule")
-            return dict((cloud.request(method, f"fwaas/{path}", {name: body} if body else None) or {}).get(name, {}))
-
+        fwaas = partial(_fwaas, cloud)
         any_, ours = (
             fwaas("POST", "firewall_rules", action="allow", **said)["id"]
             for said in ({}, {"protocol": "icmp", "source_ip_address": address(stage.one)})
@@ -185,14 +182,49 @@ def test_a_firewall_is_asked_besides_groups(lab: Lab, stage: Stage) -> None:
         until(lambda: fwaas("GET", path)["status"] == "ACTIVE", "it says so", seconds=PATIENCE)
         cloud.update("ports", guarded.port_id, {"security_groups": []})
         reached(stage.one, False)
-        interface = cloud.list("ports", network_id=stage.blue, device_owner="network:router_interface")[0]["id"]
-        fwaas("PUT", path, ports=[interface])
-        until(lambda: fwaas("GET", path)["status"] == "ERROR", "it is not enforced, and says so", seconds=PATIENCE)
-        until(lambda: "OVN" in cloud.find("ports", interface)["status_detail"], "its port says why", seconds=PATIENCE)
         fwaas("PUT", path, ports=[])
         until(lambda: fwaas("GET", path)["status"] == "INACTIVE", "nothing is left to enforce", seconds=PATIENCE)
         fwaas("DELETE", path)
     lab.remove_vm(guarded)
+
+
+def _fwaas(cloud: Cloud, method: str, path: str, **body: object) -> dict[str, Any]:
+    member = {"firewall_groups": "firewall_group", "firewall_policies": "firewall_policy"}
+    name = member.get(path.split("/")[0], "firewall_rule")
+    return dict((cloud.request(method, f"fwaas/{path}", {name: body} if body else None) or {}).get(name, {}))
+
+
+def test_a_routers_firewall_is_asked_at_its_networks_vms(lab: Lab, stage: Stage) -> None:
+    """Stateful: who may ask is answered.  On the network itself, and by the router itself, nothing is asked of it."""
+    with lab.cloud() as cloud:
+        fwaas = partial(_fwaas, cloud)
+        lets_in = fwaas("POST", "firewall_rules", action="allow", protocol="icmp", source_ip_address="10.99.0.1")["id"]
+        lets_out = fwaas("POST", "firewall_rules", action="allow", protocol="icmp")["id"]
+        ins, outs = (
+            fwaas("POST", "firewall_policies", name="p", firewall_rules=[rule])["id"] for rule in (lets_in, lets_out)
+        )
+        interface = cloud.list("ports", network_id=stage.blue, device_owner="network:router_interface")[0]["id"]
+        policies = {"ingress_firewall_policy_id": ins, "egress_firewall_policy_id": outs}
+        group = f"firewall_groups/{fwaas('POST', 'firewall_groups', name='r', ports=[interface], **policies)['id']}"
+        until_reached(lab, stage.red, address(stage.one), wanted=False)
+        until_reached(lab, stage.red, address(stage.two), wanted=False)
+        until(lambda: fwaas("GET", group)["status"] == "ACTIVE", "it says so", seconds=PATIENCE)
+        until_reached(lab, stage.one, address(stage.red))
+        until_reached(lab, stage.two, address(stage.one))
+        until_reached(lab, stage.two, "10.60.0.1")
+        fwaas("PUT", f"firewall_rules/{lets_in}", source_ip_address=address(stage.red))
+        until_reached(lab, stage.red, address(stage.two))
+        fwaas("PUT", f"firewall_rules/{lets_out}", action="deny")
+        until_reached(lab, stage.one, address(stage.red), wanted=False)
+        until_reached(lab, stage.red, address(stage.two))
+        own = {"security_groups": []}
+        cloud.update("ports", stage.two.port_id, own)
+        until_reached(lab, stage.red, address(stage.two), wanted=False)  # its own groups are asked, too
+        groups = [one["id"] for one in cloud.list("security-groups", name="default")][:1]
+        cloud.update("ports", stage.two.port_id, {"security_groups": groups})
+        fwaas("PUT", group, ports=[])
+        fwaas("DELETE", group)
+    until_reached(lab, stage.red, address(stage.two))
 
 
 def test_what_is_wiped_is_there_again(lab: Lab, stage: Stage) -> None:

@@ -8,7 +8,6 @@ from tests.unit.plugins.test_ovn import GROUP, PORT, port, rows
 from netweft.model.fwaas import FIREWALL_GROUP, SOURCE_ADDRESSES
 from netweft.plugins.mechanisms import Row, Wanted
 from netweft.plugins.mechanisms.ovn import firewalls
-from netweft.plugins.mechanisms.ovn.rows import INTERFACE
 
 FW = "f-1"
 TCP = {"protocol": "tcp", "port_range_min": 22, "port_range_max": 22}
@@ -108,10 +107,3 @@ def test_too_much_is_refused_and_closed(monkeypatch: pytest.MonkeyPatch) -> None
     refused = [one for one in found.values() if one.refused]
     assert [(one.parts, one.ports) for one in refused] == [(frozenset({("firewall_groups", FW)}), frozenset({PORT}))]
     assert asked(found) == [("drop", "outport == @fw_f_1 && ip")]
-
-
-def test_a_routers_port_is_told_that_it_has_none() -> None:
-    router = port("r-1", device_owner=INTERFACE, device_id="router-1", **{FIREWALL_GROUP: FW})
-    (refused,) = wanted(rule("a"), ports=[router, port()]).values()
-    assert (refused.refused, refused.ports) == (firewalls.OF_ROUTERS, frozenset({"r-1"}))
-    assert not wanted(rule("a"), ports=[router])  # no host of OVN's has its network

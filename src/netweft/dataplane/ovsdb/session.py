@@ -88,6 +88,15 @@ class Session(asyncio.Protocol):
                 raise kind(str(result["error"]), str(result.get("details", "")), operation)
         return results[: len(operations)]
 
+    async def leads(self) -> bool:
+        """Whether this server may be asked, and tells what is so now: of a cluster only its leader (ovsdb-server(7)).
+        Raises OvsdbLost, TransactionFailed."""
+        ours = [["name", "==", self._database]]
+        asked = {"op": "select", "table": "Database", "where": ours, "columns": ["model", "connected", "leader"]}
+        (answer,) = await self._request("transact", ["_Server", asked])
+        found = answer["rows"]
+        return bool(found) and (found[0]["model"] != "clustered" or (found[0]["connected"] and found[0]["leader"]))
+
     @property
     def is_lost(self) -> bool:
         return self._lost.done()

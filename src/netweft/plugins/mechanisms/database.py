@@ -30,7 +30,8 @@ class _Watching(Session):
 
 
 class Remote:
-    """watched: table -> columns."""
+    """remote: as Open vSwitch's tools write it; of a cluster all of its servers', with commas between: its leader is
+    asked, whoever that is now.  watched: table -> columns."""
 
     def __init__(
         self,
@@ -41,7 +42,8 @@ class Remote:
         *,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._remote, self._database, self._watched, self._changed = remote, database, watched, changed
+        self._remotes, self._database = remote.split(","), database
+        self._watched, self._changed = watched, changed
         self._tls = tls
         self._session: _Watching | None = None
         self._watch: asyncio.Task[Any] | None = None
@@ -79,14 +81,34 @@ class Remote:
             await self._session.close()
 
     async def _connected(self) -> _Watching:
-        if self._session is None or self._session.is_lost:
-            opened = _Watching(self._database, self._changed)
-            opened.is_writing = True  # all that is there is told first
-            self._session = await opened.open(self._remote, self._watched, timeout=SECONDS, tls=self._tls)
-            opened.is_writing = False
-            self._watch = asyncio.create_task(self._session.wait_closed())
-            self._watch.add_done_callback(lambda _: self._changed())
-        return self._session
+        """Raises OvsdbError, OvsdbLost."""
+        session = self._session
+        if session is not None and not session.is_lost:
+            if len(self._remotes) == 1 or await session.leads():
+                return session
+            await session.close()
+        problems = list[str]()
+        for remote in list(self._remotes):
+            try:
+                return await self._open(remote)
+            except OvsdbError as error:
+                problems.append(str(error))
+                self._remotes.append(self._remotes.pop(0))  # the next one is asked first, too
+        raise OvsdbLost("; ".join(problems))
+
+    async def _open(self, remote: str) -> _Watching:
+        """Raises OvsdbError, OvsdbLost."""
+        opened = _Watching(self._database, self._changed)
+        opened.is_writing = True  # all that is there is told first
+        await opened.open(remote, self._watched, timeout=SECONDS, tls=self._tls)
+        opened.is_writing = False
+        if len(self._remotes) > 1 and not await opened.leads():
+            await opened.close()
+            raise OvsdbLost(f"{remote} is not the leader")
+        self._session = opened
+        self._watch = asyncio.create_task(opened.wait_closed())
+        self._watch.add_done_callback(lambda _: self._changed())
+        return opened
 
 
 def tls_context(ca: str, certificate: str, key: str) -> ssl.SSLContext:

@@ -8,7 +8,7 @@ security group does, too, and dropped otherwise.  Rules keep their order by prio
     LAST - 2n - 1  what the n-th rule allows, and no security group
     REST           everything else
 
-Groups of routers' ports are not enforced: OVN tracks no connections there, and without that answers could not pass.
+Groups of routers' ports: `router_firewalls`.
 """
 
 from collections import defaultdict
@@ -20,31 +20,70 @@ from netweft.model.fwaas import DESTINATION_ADDRESSES, FIREWALL_GROUP, SOURCE_AD
 from netweft.model.protocols import NUMBERS
 from netweft.plugins.mechanisms import Row, Wanted
 from netweft.plugins.mechanisms.ovn import security
-from netweft.plugins.mechanisms.ovn.rows import INTERFACE, Rows, port_key
+from netweft.plugins.mechanisms.ovn.rows import Rows, port_key
 from netweft.plugins.mechanisms.ovn.schema import key, row
 
-NODES_PRIORITY, LAST, REST = 32000, 31000, 2000
+NODES_PRIORITY, LAST, REST = 32000, 16000, 2000
 MOST_RULES: Final = (LAST - REST) // 2 - 1  # of a policy
 MOST_TEXT: Final = 1_000_000  # characters, of all matches of a group: rules times what security groups permit
 _POLICIES: Final = {"ingress": "ingress_firewall_policy_id", "egress": "egress_firewall_policy_id"}
-_DONE: Final = {"deny": "drop", "reject": "reject"}
+TOO_MUCH: Final = "its rules times those of its ports' security groups are too many for OVN: nothing passes"
+DONE: Final = {"deny": "drop", "reject": "reject"}
 _ENDS: Final = (("source", "src", SOURCE_ADDRESSES), ("destination", "dst", DESTINATION_ADDRESSES))
-OF_ROUTERS: Final = "OVN does not enforce firewall groups on routers' ports"
 
 
 def desired(rows: Rows) -> Iterator[tuple[str, Wanted]]:
-    ports: dict[str, list[Row]] = defaultdict(list)
-    for port in rows.all_ports.values():
+    for group, here in grouped(rows, rows.ports.values()):
+        yield from _Group(rows, group, here).wanted()
+
+
+def grouped(rows: Rows, ports: Iterable[Row]) -> Iterator[tuple[Row, list[Row]]]:
+    """Firewall groups, and which of these ports are in each."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for port in ports:
         if port.get(FIREWALL_GROUP) in rows.firewall_groups:
-            ports[port[FIREWALL_GROUP]].append(port)
-    for id, its in ports.items():
-        group, parts = rows.firewall_groups[id], frozenset({("firewall_groups", id)})
-        if here := [port for port in its if port["id"] in rows.ports]:
-            yield from _Group(rows, group, here).wanted()
-        routed = [one for one in its if one["device_owner"] == INTERFACE and one["network_id"] in rows.networks_here]
-        if routed:  # a key that nothing has: it is only told
-            told = frozenset(str(port["id"]) for port in routed)
-            yield key("Port_Group", f"{_name(id)}_routers"), Wanted(None, told, OF_ROUTERS, parts)
+            found[port[FIREWALL_GROUP]].append(port)
+    return ((rows.firewall_groups[id], its) for id, its in found.items())
+
+
+def rules(rows: Rows, group: Row, direction: str) -> Iterator[tuple[int, str, str, str]]:
+    """Place in the policy, id, action and match, in order.  None: the group is down, or has no policy for this way."""
+    policy = rows.firewall_policies.get(group[_POLICIES[direction]] or "")
+    if policy is None or not group["admin_state_up"]:
+        return
+    for place, id in enumerate(policy["firewall_rules"]):
+        rule = rows.firewall_rules.get(id)
+        if rule is not None and rule["enabled"]:
+            yield place, id, rule["action"], " && ".join(_matches(rule))
+
+
+def permitted(rows: Rows, ports: Iterable[Row], direction: str) -> str:
+    """What security groups permit of these ports; empty: nothing."""
+    side = security.SIDES[direction][1]
+    found, groups, free = list[str](), set[str](), list[str]()
+    for port in ports:
+        if port["port_security_enabled"]:
+            groups |= set(port.get("security_groups") or ())
+        else:
+            free.append(f'"{port["id"]}"')
+    if free:
+        found.append(f"{side} == {{{', '.join(sorted(free))}}}")
+    found += sorted(
+        security.match(rule)
+        for rule in rows.rules.values()
+        if rule["security_group_id"] in groups and rule["direction"] == direction
+    )
+    return " || ".join(f"({one})" for one in found)
+
+
+def verdicts(rows: Rows, ports: Iterable[Row], direction: str) -> Iterator[tuple[str, str]]:
+    """Match and action of the firewalls of these ports, of several the first that matches."""
+    its = {port.get(FIREWALL_GROUP) for port in ports}
+    for group, here in grouped(rows, rows.ports.values()):
+        if group["id"] in its:
+            acls = [wanted.value for _, wanted in _Group(rows, group, here).wanted() if wanted.value]
+            acls = [one for one in acls if one.get("direction") == security.SIDES[direction][0]]
+            yield from ((one["match"], one["action"]) for one in sorted(acls, key=lambda one: -int(one["priority"])))
 
 
 def _name(id: str) -> str:
@@ -75,35 +114,15 @@ class _Group:
             yield self._acl(direction, "rest", REST, "drop", "ip")
 
     def _rules(self, direction: str) -> Iterator[tuple[str, Wanted]]:
-        """None: the group is down, or has no policy for this direction."""
-        policy = self._rows.firewall_policies.get(self._group[_POLICIES[direction]] or "")
-        if policy is None or not self._group["admin_state_up"]:
-            return
-        permitted = " || ".join(f"({one})" for one in self._permitted(direction))
-        for place, id in enumerate(policy["firewall_rules"]):
-            rule, priority = self._rows.firewall_rules.get(id), LAST - 2 * place
-            if rule is None or not rule["enabled"]:
+        permits = permitted(self._rows, self._ports, direction)
+        for place, id, action, match in rules(self._rows, self._group, direction):
+            priority = LAST - 2 * place
+            if action != "allow":
+                yield self._acl(direction, id, priority, DONE[action], match)
                 continue
-            match = " && ".join(_matches(rule))
-            if rule["action"] != "allow":
-                yield self._acl(direction, id, priority, _DONE[rule["action"]], match)
-                continue
-            if permitted:
-                yield self._acl(direction, id, priority, "allow-related", f"{match} && ({permitted})")
+            if permits:
+                yield self._acl(direction, id, priority, "allow-related", f"{match} && ({permits})")
             yield self._acl(direction, f"{id}-rest", priority - 1, "drop", match)
-
-    def _permitted(self, direction: str) -> Iterator[str]:
-        """What security groups permit of these ports."""
-        side = security.SIDES[direction][1]
-        guarded = [port for port in self._ports if port["port_security_enabled"]]
-        if free := sorted(f'"{port["id"]}"' for port in self._ports if not port["port_security_enabled"]):
-            yield f"{side} == {{{', '.join(free)}}}"
-        groups = {group for port in guarded for group in port.get("security_groups") or ()}
-        yield from sorted(
-            security.match(rule)
-            for rule in self._rows.rules.values()
-            if rule["security_group_id"] in groups and rule["direction"] == direction
-        )
 
     def _acl(self, direction: str, name: str, priority: int, action: str, match: str) -> tuple[str, Wanted]:
         way, side, _ = security.SIDES[direction]
@@ -122,7 +141,7 @@ def _too_much(found: Iterable[list[tuple[str, Wanted]]]) -> str:
     if any(len(one) > 2 * MOST_RULES for one in found):
         return f"OVN is told of no more than {MOST_RULES} rules of a firewall policy: nothing passes"
     if sum(len(wanted.value["match"]) for one in found for _, wanted in one) > MOST_TEXT:
-        return "its rules times those of its ports' security groups are too many for OVN: nothing passes"
+        return TOO_MUCH
     return ""
 
 

@@ -12,14 +12,14 @@ _FILES = ("ovn_ca_cert", "ovn_certificate", "ovn_private_key")
 def load_ovn(settings: ServerSettings) -> OvnMechanism:
     """Raises SettingsError."""
     remotes = {name: getattr(settings, name) for name in ("ovn_northbound", "ovn_southbound")}
-    for setting, remote in remotes.items():
+    for setting, remote in ((setting, one) for setting, all in remotes.items() for one in all.split(",")):
         method, _, where = remote.partition(":")
         host, _, port = where.rpartition(":")
         if not (method == "unix" and where.startswith("/")) and not (
             method in ("tcp", "ssl") and host and port.isdigit()
         ):
             raise SettingsError(f"{setting}: {remote!r} is not unix:/PATH, tcp:HOST:PORT or ssl:HOST:PORT")
-    is_secured = any(remote.startswith("ssl:") for remote in remotes.values())
+    is_secured = "ssl:" in "".join(remotes.values())
     tls = _tls(settings) if is_secured else None
     return OvnMechanism(settings.ovn_northbound, settings.ovn_southbound, tls, domain=settings.dns_domain)
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from netweft.model import Network, PortStatus
 from netweft.plugins.mechanisms import Link, Seen, View, Wanted
-from netweft.plugins.mechanisms.ovn import dhcp, firewalls, names, qos, routing, security, switching
+from netweft.plugins.mechanisms.ovn import dhcp, firewalls, names, qos, router_firewalls, routing, security, switching
 from netweft.plugins.mechanisms.ovn.balancing import Balancing
 from netweft.plugins.mechanisms.ovn.members import Members, news
 from netweft.plugins.mechanisms.ovn.northbound import Northbound, in_order
@@ -52,6 +52,7 @@ class OvnMechanism:
                 *dhcp.desired(rows, self._domain),
                 *security.desired(rows),
                 *firewalls.desired(rows),
+                *router_firewalls.desired(rows),
                 *routing.desired(rows, {host: one.name for host, one in self._chassis.items()}, balancing.routers),
             ]
         )

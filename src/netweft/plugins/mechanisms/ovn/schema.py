@@ -81,7 +81,7 @@ TABLES: Final[Mapping[str, Table]] = {
     ),
     "Port_Group": Table({"name": As.SCALAR, "ports": As.REFS}),
     "ACL": Table(
-        {"priority": As.SCALAR, "direction": As.SCALAR, "match": As.SCALAR, "action": As.SCALAR},
+        {"priority": As.SCALAR, "direction": As.SCALAR, "match": As.SCALAR, "action": As.SCALAR, "options": As.MAP},
         ("Port_Group", "acls"),
     ),
     "Logical_Router": Table({"name": As.SCALAR, "enabled": As.OPTIONAL, "options": As.MAP, "load_balancer": As.REFS}),
