@@ -217,8 +217,7 @@ def test_a_routers_firewall_is_asked_at_its_networks_vms(lab: Lab, stage: Stage)
         fwaas("PUT", f"firewall_rules/{lets_out}", action="deny")
         until_reached(lab, stage.one, address(stage.red), wanted=False)
         until_reached(lab, stage.red, address(stage.two))
-        own = {"security_groups": []}
-        cloud.update("ports", stage.two.port_id, own)
+        cloud.update("ports", stage.two.port_id, {"security_groups": []})
         until_reached(lab, stage.red, address(stage.two), wanted=False)  # its own groups are asked, too
         groups = [one["id"] for one in cloud.list("security-groups", name="default")][:1]
         cloud.update("ports", stage.two.port_id, {"security_groups": groups})
