@@ -10,7 +10,7 @@ node, and its answers back.  What no such flow is for ends in the table.
             to fe80::2000:0 | number                 to the member
 
 Both leave by the metadata service's interface, whose addresses these are (`services/metadata/ends`).  Neither is the
-address of one who asks for metadata: of IPv6 the bit, of IPv4 the port that it is sent from tells them apart.
+address of a metadata client: in IPv6 a bit, in IPv4 the source port tells them apart.
 """
 
 from ipaddress import IPv4Address, IPv6Address

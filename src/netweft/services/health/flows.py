@@ -4,7 +4,7 @@
     member ── source_address ── requests ─(ct)─── probed ── nw-metadata, agent
 
 Of the agent's interface nothing goes anywhere but by these flows, and by them to one port and one port of its alone.
-The member's security groups judge what it is asked, as they would judge the balancer.  Its answer is caught before
+The member's security groups filter the probe, as they would filter the balancer.  Its answer is caught before
 them: an answer needs no rule, and what is none does not pass.  It has to come from the member's own logical port.
 """
 
@@ -33,7 +33,7 @@ OUTWARD, BACK = 15, 28  # before what is said of the port 80 of anybody
 METADATA, REQUESTS, PROBED = INT["metadata"], INT["requests"], INT["probed"]
 INGRESS = INT["ingress"]
 
-_ECHO: Final = {4: ("icmpv4_type", 8, 0), 6: ("icmpv6_type", 128, 129)}  # the field, of what is asked, of the answer
+_ECHO: Final = {4: ("icmpv4_type", 8, 0), 6: ("icmpv6_type", 128, 129)}  # field, probe, answer
 _ERRORS: Final = {4: ("icmpv4_type", 3), 6: ("icmpv6_type", 1)}  # what says that nobody listens
 
 
@@ -106,7 +106,7 @@ def _track(one: End) -> Action:
 
 
 def _is_tracked(one: End) -> bool:
-    """Whether its firewall remembers what it was asked."""
+    """Whether its firewall tracks the probe."""
     groups = one.here.groups
     return one.here.port.port_security_enabled and (not groups or any(group.stateful for group in groups))
 

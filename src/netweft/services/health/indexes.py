@@ -1,11 +1,11 @@
-"""What is asked again and again of all members: who has an address here, and which routers join networks.
+"""Indexes over all members: who has an address here, and which routers join networks.
 
 ("with address", address)   -> the ids of ports here that have it, sorted
 ("routers on", network)     -> the ids of routers with interfaces there
 ("routers out to", network) -> the ids of routers with gateways there
-("probed", end)             -> the number of what a member is asked at (`watched.end_key`)
+("probed", end)             -> the number of the end that probes go to (`watched.end_key`)
 ("known at", address)       -> the ids of other nodes' ports that have it, sorted
-("asker", balancer)         -> the node whose HAProxy asks members of it that no node has: the first that is up
+("asker", balancer)         -> the node whose HAProxy probes members that no node has: the first that is up
 """
 
 from collections import Counter, defaultdict

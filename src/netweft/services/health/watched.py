@@ -1,7 +1,7 @@
-"""Whose members this node watches, and what of each is asked: from what is known to a value for the agent.
+"""Which members this node probes, and how: from the view to a value for the agent.
 
-A member is watched by the node that its port is plugged in at, one probe for all who balance to it.  What is asked of
-it is decided by whoever has the balancer; where the probe goes is not: only to a port here, in the VIP's network or in
+A member is watched by the node that its port is plugged in at, one probe for all pools that have it.  The kind of
+probe is the balancer's owner's choice; where it goes is not: only to a port here, in the VIP's network or in
 one that a router joins to it (decision 0590).
 """
 
@@ -24,7 +24,7 @@ TYPES: Final = frozenset({HTTP, HTTPS, TCP, TLS_HELLO, UDP_CONNECT, PING, SCTP})
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """What is asked.  delay, timeout: seconds.  rise, fall: how many successes, failures one after the other change
+    """A probe.  delay, timeout: seconds.  rise, fall: how many successes, failures one after the other change
     what is said of a member.  codes: ranges of HTTP statuses that are well."""
 
     type: str
@@ -42,7 +42,7 @@ class Check(Struct, frozen=True, kw_only=True):
 class Watched(Struct, frozen=True, kw_only=True):
     """A member that this node watches.  known: what the server has said of it.  to, port: where probes go, as the agent
     sends them.  within: the balancer from whose HAProxy's namespace they are sent; empty: from the agent's interface.
-    problem: why it cannot be asked at all: it is as one that does not answer."""
+    problem: why it cannot be probed at all: it counts as one that does not answer."""
 
     member_id: str
     known: str
@@ -90,7 +90,7 @@ def codes(expected: str) -> Iterator[tuple[int, int]]:
 
 
 def end_key(member: Member) -> str:
-    """Members with the same one are asked at the same address by the same balancer."""
+    """Members with the same one are probed at the same address by the same balancer."""
     return f"{member.load_balancer_id} {_asked_at(member)}"
 
 
@@ -146,7 +146,7 @@ def watched(read: Reader, member: Member) -> tuple[Watched, End | None] | None:
 
 
 def _stranger(read: Reader, member: Member, balancer: LoadBalancer, monitor: HealthMonitor) -> Watched | None:
-    """No port of ours has its address, as far as can be seen here (the server knows for sure): it is asked from
+    """No port of ours has its address, as far as can be seen here (the server knows for sure): it is probed from
     HAProxy's namespace, which is in the VIP's network and in no other."""
     if read.get(("asker", balancer.id)) != node_facts.host_facts(read).name:
         return None

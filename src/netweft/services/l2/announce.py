@@ -1,7 +1,7 @@
 """What is said on the wire when a VM has moved here: RARP with its MAC, from which physical switches learn where it is.
 
-The overlay needs none: its nodes are told by the feed.  QEMU announces a VM as well, but not every hypervisor does, and
-a VM that is quiet would be looked for where it was.
+The overlay needs none: its nodes get it from the feed.  QEMU announces a VM as well, but not every hypervisor does, and
+switches would send to the old place of a VM that is quiet.
 """
 
 from msgspec import Struct

@@ -1,11 +1,11 @@
-"""ARP and neighbour discovery: who alone can have an address is asked alone.
+"""ARP and neighbour discovery: a request goes only to the port that can have the address.
 
 A broadcast request, a multicast solicitation, of a port here for an address that the database gives to one port only:
 its destination MAC becomes that port's, so that it is switched like any other frame for it, and the port itself answers
 (RFC 6085 for IPv6).  Nobody answers in its place: whether it lives, whether it is a router, with which MAC, it knows.
 
-Everybody is asked for anything else: for unknown addresses, for those that an address pair lets wander, for those of
-ports without port security.  And everybody hears who looks for duplicates or announces himself.
+All other requests are flooded: for unknown addresses, for those that an address pair lets move, for those of ports
+without port security.  So are duplicate address detection and announcements.
 """
 
 from collections.abc import Iterable, Iterator
@@ -77,7 +77,7 @@ def _to_one(owner: int, vlan: int, mac_address: str, addresses: Iterable[Prefix]
 
 
 def arp_reply(eth: int, address: int, *back: Action) -> Iterator[Action]:
-    """The request turned round.  back: how it gets there; by default to the port that asked.  The kernel's datapath
+    """The request turned round.  back: how it gets there; by default to the requester's port.  The kernel's datapath
     cannot: vswitchd does it there, for each."""
     yield Move("eth_src", "eth_dst", bits=48)
     yield SetField("eth_src", eth)

@@ -11,7 +11,7 @@ from netweft.services.values import Member, is_firewalled
 
 
 class PluggedPorts:
-    """Kept while facts change, so that what is asked of a network costs nothing for all the others."""
+    """Kept while facts change, so that a look-up for one network costs nothing for all others."""
 
     def __init__(self, read: Reader) -> None:
         self._read = read

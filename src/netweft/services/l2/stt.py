@@ -2,10 +2,10 @@
 
     br-tun ── stt-overlay ══ stt-carrier ── the carrier ── TCP-like packets, port 7471 ── other nodes
 
-What other tunnel ports are told in the packet's metadata, tags say here.  To the carrier a frame has two: the outer one
+What other tunnel ports get in the packet's metadata, tags carry here.  To the carrier a frame has two: the outer one
 says which peers it is for, the inner one is the network's local VLAN.  From it a frame comes with its local VLAN.
 
-The outer tag is a hash of the peer's address, so that Open vSwitch and the carrier agree without being told, over
+The outer tag is a hash of the peer's address, so that Open vSwitch and the carrier agree without any exchange, over
 restarts, too.  Peers with one hash all get what is for one of them: who does not have the network drops it, who has it
 does not have the MAC, and `switching` gives nothing back to the overlay.
 """

@@ -44,7 +44,7 @@ from netweft.services.values import Flood, HostFacts, Link, LocalNetwork, LocalP
 AHEAD, KNOWN, SHARED, FOR_MANY, UNKNOWN = 30, 20, 15, 10, 5
 
 # Open vSwitch gives up a packet on its 4,096th table, for everybody.  A copy meets up to six and one for each group of
-# its port, unless it is tracked: then it is a packet of its own after two.  A port behind firewalls is asked up to 36
+# its port, unless it is tracked: then it is a packet of its own after two.  A port with firewalls is evaluated up to 36
 # times more, and counts as so many.
 MOST_COPIES = 256
 BEHIND_FIREWALLS = 4
@@ -134,7 +134,7 @@ def _flooded(
     here: LocalNetwork, priority: int, to: dict[str, Value], whom: tuple[tuple[int, ...], tuple[int, ...]], weight: int
 ) -> BridgeFlow:
     """whom: ports that may be guarded, and others.  One receiver alone gets it as if its MAC were known.
-    weight: what is asked about copies besides, in copies."""
+    weight: what copies cost besides, in copies."""
     judging, others = whom
     receivers = (*judging, *others)
     if len(receivers) == 1:

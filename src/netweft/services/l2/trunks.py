@@ -1,6 +1,6 @@
 """Trunks as facts of the ports concerned: where a sub-port is, and which sub-ports a port's interface carries.
 
-A trunk with many sub-ports changes often and a little: only those that changed are told, and the trunk's port.
+A trunk with many sub-ports changes often and a little: only those that changed are sent, and the trunk's port.
 """
 
 from collections import defaultdict

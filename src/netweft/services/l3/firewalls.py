@@ -1,14 +1,14 @@
-"""Firewalls (FWaaS) of routers' ports: asked at the ports of the router's networks, beside their own groups.
+"""Firewall groups (FWaaS) of router ports: evaluated at the ports of the router's networks, after their own groups.
 
     a VM's egress      ─▶ router_egress     what is for the router's MAC: its port's egress policy
     a VM's ingress     ─▶ router_ingress    what comes from the router's MAC: its port's ingress policy
     next_hop           ─▶ both              to another router, or to a host that the database does not know
     to_router          ─▶ from_the_wire     from physical hosts, by this node's MAC
 
-Ingress is into the port's network, egress out of it, as in Neutron's L3 agent; what is for the router itself, or said
-by it, is not asked about.  So each policy is asked where its network's connections are tracked: the egress policy on
-the node of who begins, the ingress policy on the node of who is asked, as their groups' rules are; an answer is known
-there, whichever nodes route, translate or have the gateway.  Docs: decision 0605.
+Ingress is into the port's network, egress out of it, as in Neutron's L3 agent; what is for the router itself, or sent
+by it, is not filtered.  So each policy is evaluated where its network's connections are tracked: the egress policy on
+the client's node, the ingress policy on the server's, as their security groups' rules are; replies are known there,
+whichever nodes route, translate or have the gateway.  Docs: decision 0605.
 """
 
 from collections.abc import Iterator
@@ -81,7 +81,7 @@ def _entering(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
 
 
 def _by_other_macs(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
-    """By the MACs that nodes have for each other what has been asked about is sent on: no VM's to use."""
+    """The MACs that nodes have for each other mark packets that were filtered already: no VM may use them."""
     owner, id = cookie(Reason.ROUTER_FIREWALL, interface.port.id), interface.port.id
     ways = [one.there.peer.host_id for one in here.ways if one.interface.port.id == id]
     for node in sorted({here.node, *ways, *interface.nodes}):
@@ -93,7 +93,7 @@ def _by_other_macs(here: LocalRouter, interface: Interface) -> Iterator[BridgeFl
 
 def handed_on(network: LocalNetwork, to: int, *more: Action) -> tuple[Action, ...]:
     """To this MAC, another router's or of a host that the database does not know: past the firewalls of both routers'
-    ports where there are any, since nobody asks them later on."""
+    ports where there are any, since no later table evaluates them."""
     if not network.firewalled:
         return (SetField("eth_dst", to), *more, CtClear(), INT["to_router"].resubmit)
     permitted = SetField(PERMITTED, PERMIT)

@@ -124,8 +124,8 @@ def _as_it_was_sent(ends: Ends, gateway: Gateway, about: Offending, fields: Mapp
 
 
 def _before_translation(ends: Ends, gateway: Gateway, about: Offending, fields: Mapping[str, int]) -> End | None:
-    """As who sent the packet knows it.  An answer to a connection by SNAT was for the gateway's address; its port is
-    the asker's own but where two had the same."""
+    """As the packet's sender knows it.  A reply to an SNATed connection was for the gateway's address; its port is the
+    client's own unless two clients had the same."""
     address = IPv4Address(int(about.dst))
     if fields.get("ct_nw_src") == int(address):
         return None if gateway.snat_address is None else End(IPv4Address(gateway.snat_address))

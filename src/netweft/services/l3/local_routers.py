@@ -1,8 +1,8 @@
-"""The routers of this node, as services work on them, for whoever asks between two refreshes: each packet that is
-handed up, each turn, each question to a next hop.
+"""The routers of this node, as services work on them, for use between two refreshes: by each packet-in, each turn of
+the loop, each probe of a next hop.
 
 A router's unit makes its `LocalRouter`, and hands it out with the flows; while the unit is dirty it is made anew for
-who asks.
+each caller.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def _macs(router: LocalRouter) -> Iterator[tuple[str, int]]:
-    """(network, MAC) by which it asks."""
+    """(network, MAC) that its requests come from."""
     for gateway in (*router.ends, *router.standbys):
         yield gateway.port.network_id, mac(gateway.port.mac_address) if gateway.answers else gateway.node_mac
     for one in router.interfaces:
@@ -139,7 +139,8 @@ class LocalRouters:
 
     @property
     def version(self) -> int:
-        """Another one as soon as any of them may be otherwise: who has a list of his own need not make it again."""
+        """Changes as soon as any of them may have changed: a caller that keeps a list of its own need not make it
+        again."""
         if self._changes != self._memo.changes:
             self._changes = self._memo.changes
             self._version += bool(self.dirty())
@@ -150,7 +151,7 @@ class LocalRouters:
         return bool(since) and since >= self._logged
 
     def changed(self, since: int) -> tuple[int, Iterable[str]]:
-        """The routers that may be otherwise since then, and when that is asked next; 0: all that are outside here."""
+        """The routers that may have changed since then, and the value for the next call; 0: all with a gateway here."""
         at = since - self._logged
         ids = self._log[at:] if self.remembers(since) else (*self._interfaces.outside_here, *self._log)
         return self._logged + len(self._log), dict.fromkeys(ids)

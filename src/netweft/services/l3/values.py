@@ -30,7 +30,7 @@ class WatchedHop(Struct, frozen=True, order=True):
 
 class Interface(Struct, frozen=True, kw_only=True):
     """A router's interface on a network that is wired here.  on_link: prefixes of the subnets it has addresses in.
-    watched: next hops there that are one of several to the same destination, and are asked whether they live.
+    watched: next hops there that are one of several to the same destination, and are probed.
     silent: of those that are one of several, who does not answer or is down.
     firewall: what its firewall group says; None where it is in none.  nodes: with ports on its network, if it is.
     answers: physical hosts, by this node.  others_macs: on the wire, of the other nodes that may answer."""
@@ -136,7 +136,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
 
     @property
     def nat66_address(self) -> int | None:
-        """What unique local addresses are translated to, where its network asks for that."""
+        """What unique local addresses are translated to, where its network has NAT66."""
         return nat66_address(self.addresses) if self.network.network.nat66 else None
 
     @property
@@ -145,8 +145,8 @@ class Gateway(Struct, frozen=True, kw_only=True):
         return [] if self.snat_address is None else [self.snat_address]
 
     def own(self, version: int) -> list[int]:
-        """What it is asked for on the external network: its addresses, others with its MAC, in IPv6 the link-local
-        one."""
+        """What it answers ARP and ND for on the external network: its addresses, others with its MAC, in IPv6 the
+        link-local one."""
         found = {one.value for one in self.addresses if one.version == version}
         if version == 4:
             return sorted({*found, *self.beside, *(one.outside for one in self.forwarded)})
@@ -196,7 +196,7 @@ class LocalForwarding(Struct, frozen=True, kw_only=True):
     vlan: the external network's here.
     snat: whether what comes from inside by itself gets the gateway's address.
     mac, hop: the gateway's, and its IPv4 next hop (None: it has none).  others: MACs of the router's gateways on other
-    networks, by which routes may lead to who has asked.
+    networks, by which routes may lead to the client.
     gives_pieces: whether conntrack gives a datagram on as the fragments that it came in: the userspace datapath's."""
 
     forwarding: PortForwarding
@@ -302,5 +302,5 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
 
     @property
     def ends(self) -> list[Gateway]:
-        """On the external networks, here: who is asked for there, and asks."""
+        """On the external networks, here: addresses that are answered for there, and that requests come from."""
         return [*self.gateways, *(one.end for one in self.floating_ips if one.own_mac)]

@@ -18,8 +18,8 @@ def wire_mac(node: str, interface_id: str, *, relayed: bool = False) -> int:
 
 
 def asking_mac(node: str, floating_ip_id: str) -> int:
-    """With which a node asks for a floating IP that comes to it.  node: empty: by which whoever had it says that it has
-    let it go."""
+    """The MAC by which a node probes a floating IP that moves to it.  node: empty: by which the node that had it says
+    that it has released it."""
     its = hashlib.blake2s(f"{floating_ip_id} asking".encode(), digest_size=3).digest()
     who = int.from_bytes(hashlib.blake2s(node.encode(), digest_size=2).digest(), "big") or 1
     return 0x02 << 40 | int.from_bytes(its, "big") << 16 | (who if node else 0)

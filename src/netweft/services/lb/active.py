@@ -20,7 +20,7 @@ _Member: TypeAlias = tuple[str, int]  # address, port
 
 def active(view: NodeView, tracked: Iterable[Connection]) -> Counter[str]:
     """By listener's id: of TCP what is established, of others what conntrack has not forgotten.  Where tenants have
-    the same VIP, the member tells whose a connection is; one that leads to no member of today is the first one's."""
+    the same VIP, the member shows whose a connection is; one that leads to no current member is the first one's."""
     found: Counter[str] = Counter()
     listeners = _listeners(view)
     for one in tracked:

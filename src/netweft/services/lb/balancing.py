@@ -93,7 +93,7 @@ def host(facts: HostFacts, __: Uplinks) -> Iterator[Wanted]:
 
 
 def _go_on(owner: int, priority: int, match: dict[str, Value], *limited: Action) -> Iterator[BridgeFlow]:
-    """What a member said goes on where it was asked from, and is not asked again."""
+    """A member's packet goes on where it came from, and does not come here again."""
     asked = SetField(ORIGIN, ASKED_BACK, ASKED_BACK | LEAVING)
     leaving: dict[str, Value] = {**match, ORIGIN: (LEAVING, LEAVING)}
     for more, each, onward in ((10, leaving, TO_OUTSIDE), (0, match, INGRESS)):
@@ -137,7 +137,8 @@ def _meters(made: Sequence[DropMeter]) -> list[Action]:
 
 
 def _found(here: LocalBalancer, owner: int, vip_mac: int, vip: Prefix) -> Iterator[BridgeFlow]:
-    """Who asks for its MAC is answered on his own node, as for a router's: by the agent, where no flow can."""
+    """ARP and ND for the VIP are answered on the requester's node, as for a router's: by the agent, where no flow
+    can."""
     requests, asked = INT["requests"], {LOCAL_VLAN: here.network.vlan, **asks_for(vip)}
     if vip.version == 4:
         yield requests.flow(ASK, owner, asked, *arp_reply(vip_mac, vip.value))
@@ -231,7 +232,7 @@ def _itself(here: LocalBalancer, owner: int, vip_mac: int, one: Service) -> Iter
 
 def spread(one: Spread) -> Iterator[BridgeFlow]:
     """A new connection's slot, and whose that is, for each IP version that somebody can be reached by.  Who is alone
-    needs no slots: nothing is hashed, and what the datapath has cached of one client's connection serves his next."""
+    needs no slots: nothing is hashed, and what the datapath has cached of one client's connection serves its next."""
     owner = cookie(one.reason, one.id)
     new: dict[str, Value] = {POOL: one.number, "ct_state": IS_NEW}
     chosen = [backend for backend in one.backends if backend.weight]
@@ -279,7 +280,7 @@ def _given(to: Service, *, wire: bool) -> Action:
 
 
 def answers(one: Service, ids: tuple[str, ...]) -> Iterator[BridgeFlow]:
-    """What is said from there may be an answer by way of a VIP: who has asked for it here is in his network's zone."""
+    """What is sent from there may be a reply by way of a VIP: a local client's connection is in its network's zone."""
     owner, version = cookie(Reason.MEMBER_ANSWERS, ids[0]), one.address.version
     says: Mapping[str, Value] = {
         "eth_type": ETH[version],

@@ -69,8 +69,8 @@ _BACK: Final = SetField(ORIGIN, BALANCED_ZONE, LED_ZONE | LED_HERE)
 
 
 def host(owner: int) -> Iterator[BridgeFlow]:
-    """Of what a member said to a physical host: to the node by which it was asked.  What was returned to this node and
-    answers nobody ends."""
+    """A member's reply to a physical host: to the node that balanced the connection.  What was returned to this node
+    and belongs to no connection is dropped."""
     yield FROM_MEMBER.flow(KNOWN, owner, _OF_A_HOST, _TO_WHOM, *_on())
     yield FROM_MEMBER.flow(UNKNOWN, owner, {ORIGIN: (RETURNED, RETURNED)})
 
@@ -82,7 +82,7 @@ def _on() -> tuple[Action, ...]:
 def answers(
     here: LocalBalancer, owner: int, of_listener: Mapping[str, Value], limited: Sequence[Action]
 ) -> Iterator[BridgeFlow]:
-    """Back to the physical host that has asked, by this node's MAC.  limited: by what."""
+    """Back to the physical client, by this node's MAC.  limited: by what."""
     if here.wire is not None and here.wire.may_answer:
         own = SetField("eth_src", here.wire.own_mac)
         yield FROM_MEMBER.flow(KNOWN_TO_VIP, owner, {**of_listener, **_OF_A_HOST}, *limited, _TO_WHOM, own, *_on())
@@ -120,7 +120,7 @@ def _nobody_elses(here: LocalBalancer, wire: VipOnWire) -> Iterator[BridgeFlow]:
 
 def _marked(here: LocalBalancer, wire: VipOnWire, near: int) -> Iterator[BridgeFlow]:
     """What another node has balanced, for a member here: its answers go back to that node.  Each packet says it anew:
-    another node may have taken over.  Of what leaves by the wire and is nobody's here it is asked."""
+    another node may have taken over.  What leaves by the wire and is nobody's here is looked up."""
     owner = cookie(Reason.BALANCER_VIP, here.balancer.id)
     back = (Move("eth_src", "ct_label", bits=48), SetField("ct_label", ON_WIRE, ON_WIRE))
     remember = (_TO_LED, Ct(zone=ORIGIN, commit=True, exec=back), _BACK, SWITCHING.goto)

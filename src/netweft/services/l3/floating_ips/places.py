@@ -2,8 +2,8 @@
 So it is of routers with gateways on several networks: by which one a request came is known there only
 (`gateways/symmetric_replies`).
 
-Each node works it out from what all of them are told, the VM's place and what its node is wired to, so that one alone
-answers for the address.  It moves with the VM, and dies with the VM's node only.
+Each node derives it from what all of them receive, the VM's node and what that is wired to, so that exactly one
+answers for the address.  It moves with the VM, and fails with the VM's node only.
 """
 
 from collections import defaultdict
@@ -56,7 +56,7 @@ class FloatingPlaces:
         self._settled: set[str] = set()
 
     def settled(self) -> set[str]:
-        """Those that may have another place since it was asked last."""
+        """Those whose place may have changed since the last call."""
         settled, self._settled = self._settled, set()
         return settled
 
@@ -71,7 +71,7 @@ class FloatingPlaces:
         return FloatingPlace(one, where, host, may)
 
     def moved(self) -> list[Placed]:
-        """Since it was asked last."""
+        """Since the last call."""
         moved, self._moved = self._moved, []
         return moved
 

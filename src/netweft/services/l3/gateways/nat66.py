@@ -1,4 +1,4 @@
-"""NAT66: unique local addresses (RFC 4193) on their way to an external network that asks for it (`netweft:nat66`).
+"""NAT66: unique local addresses (RFC 4193) on their way to an external network that has it enabled (`netweft:nat66`).
 
     fd00:50::5 ─▶ to_outside ─ct, the gateway's IPv6 address─▶ outside_egress ─▶ the external network
     its answer ─▶ from_outside ─ct─▶ translated ─▶ to_router_itself ─▶ routing

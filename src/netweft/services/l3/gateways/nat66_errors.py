@@ -68,8 +68,8 @@ def _tracked(gateway: Gateway) -> dict[str, Value]:
 
 def came_in(here: LocalRouter, error: Error, fields: Mapping[str, int]) -> Packet | None:
     """fields: what conntrack knows of the connection, as its first packet had it.  If that is nothing since the error
-    is about a first fragment, it is asked once more as about the whole.  None: the error is about nothing that the
-    gateway can have sent."""
+    is about a first fragment, it is looked up once more as an unfragmented packet.  None: the error is about nothing
+    that the gateway can have sent."""
     gateway, asker = _gateway(here, fields), fields.get("ct_ipv6_src")
     if gateway is not None and not asker:
         whole = unfragmented(error)
@@ -84,7 +84,8 @@ def came_in(here: LocalRouter, error: Error, fields: Mapping[str, int]) -> Packe
 
 
 def goes_out(here: LocalRouter, error: Error, fields: Mapping[str, int]) -> Packet | None:
-    """To which port the answer came that the error is about, nobody says: the asker's own, but where two had it."""
+    """The port of the reply that the error is about is not known: it is taken for the client's own, though it differs
+    where two clients had the same."""
     gateway, asker = _gateway(here, fields), fields.get("ct_ipv6_src")
     becomes = here.nat66(gateway) if gateway else None
     if gateway is None or becomes is None or error.quoted_dst != IPv6Address(asker or 0):

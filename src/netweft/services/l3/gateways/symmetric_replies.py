@@ -1,12 +1,12 @@
-"""Answers leave by the gateway that they were asked through, of a router with gateways on several external networks.
+"""Replies leave by the gateway that their request came in by, of a router with gateways on several external networks.
 
-A floating IP belongs to one of them.  Who asks it from where the routes lead by another one (a host on that network,
-what an extra route leads to) would be answered by that one, with its address.  Only what such hosts ask is tracked, in
-the zone of the floating IP's gateway, and only what its port sends to them is looked up there:
+A floating IP belongs to one of them.  A client of it towards which the routes lead by another one (a host on that
+network, what an extra route leads to) would be answered by that one, with its address.  Only such clients' requests are
+tracked, in the zone of the floating IP's gateway, and only what its port sends to them is looked up there:
 
     from_outside, from there ─ct: commit, DNAT─▶ translated
-    to_outside, by the other gateway ─ct─▶ answers ─┬ an answer: its gateway, its next hop ─▶ outside_egress
-                                                    └ the port asks itself: as anything that leaves by the other one
+    to_outside, by the other gateway ─ct─▶ answers ─┬ a reply: its gateway, its next hop ─▶ outside_egress
+                                                    └ the port's own connection: as all that leaves by the other
 
 Ports of a range that all lead to one port are answered by the same look-up; they are tracked already.  Ports in order
 need none (`port_forwarding`).
@@ -97,7 +97,7 @@ def _looked_up(
 
 
 def _answered(here: LocalRouter, gateway: Gateway, hop: Prefix) -> BridgeFlow:
-    """With the address that was asked already."""
+    """With the address that the request was for."""
     match: dict[str, Value] = {**_ipv4(here), "ct_zone": gateway.zone, "ct_state": ANSWER}
     by = by_its_gateway(gateway.port.mac_address, gateway.network.vlan, hop)
     owner = cookie(Reason.ROUTER_FLOATING_IP, here.router.id)

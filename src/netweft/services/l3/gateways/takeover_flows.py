@@ -19,7 +19,7 @@ from netweft.services.l3.wire import ASKS, asking_mac, wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
 
 TO_ROUTER = INT["to_router"]
-PROBED: Final = 32  # above what anybody asks
+PROBED: Final = 32  # above anybody's requests
 
 
 def flows(here: LocalRouter) -> Iterator[BridgeFlow]:
@@ -40,7 +40,8 @@ def _hears(gateway: Gateway) -> Iterator[BridgeFlow]:
 
 
 def of_floating_ip(here: LocalFloatingIp) -> Iterator[BridgeFlow]:
-    """Who has it answers any node that asks; who asks receives the answers, and what others ask and announce."""
+    """The node that has it answers any node's probe; the node that probes receives the answers, and other nodes' probes
+    and announcements."""
     if not here.end.answers and not here.waits:
         return
     end, reason = here.end, Reason.FLOATING_ANSWERS if here.end.answers else Reason.FLOATING_TAKEOVER
@@ -57,8 +58,8 @@ def of_floating_ip(here: LocalFloatingIp) -> Iterator[BridgeFlow]:
 
 
 def on_the_wire(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
-    """Likewise of a router's interface, for physical hosts: each node there has its own MAC, and asks and answers by
-    it."""
+    """Likewise of a router's interface, for physical hosts: each node there has its own MAC, and probes and
+    answers with it."""
     if interface.asked_for is not None:
         whose, own = OnWire(interface.port.id, interface.network.vlan, interface.answers), here.node
         yield from by_nodes(whose, interface.asked_for, wire_mac(own, interface.port.id), interface.others_macs)

@@ -70,6 +70,6 @@ class Watched:
                     del self._times[host]
 
     def take_changed(self) -> list[tuple[str, bool]]:
-        """Those that may be watched otherwise than when this was asked last, and whether they are."""
+        """Those whose watching may have changed since the last call, and whether they are watched."""
         changed, self._changed = sorted(self._changed), set()
         return [(host, host in self._times) for host in changed]

@@ -1,6 +1,6 @@
 """Metering: what goes through a router from and to the external network is counted by labels' rules.
 
-    routing ─┬─▶ to_outside …         leaves: each of its labels is asked
+    routing ─┬─▶ to_outside …         leaves: counted by each label
              └─▶ next_hop …           a packet from the external network: likewise
 
 A label's flows are a subroutine and do nothing else, so that a packet is counted once by each label, whatever

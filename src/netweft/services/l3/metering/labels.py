@@ -11,7 +11,7 @@ from netweft.services.l3.values import LocalLabel
 from netweft.services.numbers import Numbers
 
 DIRECTIONS: Final = ("ingress", "egress")
-MOST: Final = 100  # of one router: each is asked about each of its packets
+MOST: Final = 100  # of one router: each is evaluated for each of its packets
 
 
 class Labels:

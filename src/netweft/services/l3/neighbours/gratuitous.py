@@ -1,5 +1,5 @@
-"""What is said on an external network by a gateway that is on this node: where its addresses are now, and who it asks
-for."""
+"""What a gateway on this node sends to its external network: gratuitous ARP and unsolicited advertisements of its
+addresses, and its requests."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address

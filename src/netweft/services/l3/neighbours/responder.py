@@ -1,9 +1,9 @@
-"""Who asks for a router's address is answered on his own node: by flows, but for neighbour discovery where the datapath
-cannot write its answer, and for who looks for duplicates: there by the agent.
+"""ARP and neighbour discovery for a router's addresses are answered on the requester's node: by flows; by the agent
+where the datapath cannot write a neighbour advertisement, and for duplicate address detection.
 
-What is answered stays there: a router has the same MAC on every node.  It answers who looks for duplicates, too.
-Who says that he has such an address (ARP from it, an advertisement of it) is not heard, with or without port security;
-nor who says so of a gateway's address or of a floating IP, on the external network.
+What is answered stays there: a router has the same MAC on every node.  Duplicate address detection is answered, too.
+ARP from such an address and advertisements of it are dropped, with or without port security; so are those of a
+gateway's address or of a floating IP on the external network.
 """
 
 from collections.abc import Iterable, Iterator
@@ -65,7 +65,7 @@ def _gateways(owner: int, network: LocalNetwork, mac_address: str, addresses: It
 
 
 def _claims(address: Prefix) -> Iterator[dict[str, Value]]:
-    """What says that somebody else has this address: nobody has, whatever his port is allowed to say."""
+    """ARP and ND that claim this address for somebody else: dropped, whatever the port's security allows."""
     if address.version == 4:
         yield {"eth_type": ETH_ARP, "arp_spa": address.value}
         return
@@ -75,7 +75,7 @@ def _claims(address: Prefix) -> Iterator[dict[str, Value]]:
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:
-    """One that asks the agent without end is not answered for a while."""
+    """A port that floods the agent with requests is not answered for a while."""
     if Asked.NEIGHBOUR in here.deaf_to:
         owner = cookie(Reason.ROUTER_NEIGHBOUR, here.port.id)
         asks = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": ND_SOLICIT}

@@ -1,6 +1,6 @@
 """Router advertisements: what the routers of a port's network say to it (RFC 4861, RFC 4862, RFC 8106).
 
-Each node says it to its own ports, asked or not; nothing of it is ever on the wire.  A solicitation goes on besides:
+Each node sends them to its own ports, solicited or not; none is ever on the wire.  A solicitation goes on besides:
 there may be routers of other kinds, elsewhere.
 """
 
@@ -84,8 +84,8 @@ def _prefix(subnet: Subnet) -> PrefixInfo:
 
 
 def _servers(here: LocalPort, subnets: Iterable[Subnet]) -> list[IPv6Address]:
-    """Of those that don't leave it to DHCPv6 alone.  `::` stands for none.  The node itself where nobody of the network
-    is told of any other, by DHCP neither: a VM that asks both may take the node's refusal for an answer."""
+    """Of those that don't leave it to DHCPv6 alone.  `::` stands for none.  The node itself where the network
+    has no other, by DHCP neither: a VM that queries both may take the node's refusal for an answer."""
     told = [one for one in subnets if one.ipv6_ra_mode != STATEFUL]
     if told and here.network.names and not any(one.dns_nameservers for one in here.subnets):
         return [ends.SERVER_6]

@@ -1,17 +1,18 @@
-"""Hosts on routed networks that the database does not know, or not surely: how their answers get to who has asked.
+"""Hosts on routed networks that the database does not know, or not surely: how their answers get to the node that sent
+the request.
 
 A physical router or server on a provider network, a VM's second address, an address of allowed address pairs that
-several VMs may have with MACs of their own.  The agent of the node that routes asks, as the router
+several VMs may have with MACs of their own.  The agent of the node that routes sends the requests, as the router
 (`agent/l3/resolver`).
 
     agent ─▶ switching ─▶ all of the network
     the answer, for the router's MAC, which is the same everywhere:
     to_router ─▶ hand_up ─┬─▶ the agent here
-                          └─▶ the other nodes that route there: all hear what one of them has asked
+                          └─▶ the other nodes that route there: all hear the answer to one's request
 
-On the wire it asks by the node's own MAC, which the answer is for; other nodes' VMs hear the router's MAC of it.
-What is known is a flow (`next_hops.learned`) and one that hears whoever claims the address: it moves by gratuitous ARP.
-Such an announcement goes to all nodes that route into the network, also those without a port there.
+On the wire the request has the node's own MAC as source, to which the answer goes; other nodes' VMs see the router's
+MAC.  A known host is a flow (`next_hops.learned`), and one that sees announcements of the address: it moves by
+gratuitous ARP.  Such an announcement goes to all nodes that route into the network, also those without a port there.
 
 A physical host uses the router as its gateway by the MAC of one node, which the server names (`answers_on`): it alone
 answers there, and announces itself when it has become the one.  What comes to its MAC, it routes like any other.
@@ -83,7 +84,7 @@ def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
 
 
 def _answers(interface: Interface, own: Prefix) -> Iterator[BridgeFlow]:
-    """For the router: in IPv6 it asks from its link-local address."""
+    """For the router: in IPv6 requests come from its link-local address."""
     inside: dict[str, Value] = {LOCAL_VLAN: interface.network.vlan}
     if own.version == 4:
         match = {**inside, "eth_type": ETH_ARP, "arp_op": REPLY, "arp_tpa": own.value}
@@ -128,7 +129,7 @@ def by_its_wire_mac(here: LocalRouter, interface: Interface, *, relayed: bool = 
 def _past_its_firewall(
     here: LocalRouter, interface: Interface, to_it: dict[str, Value], enter: tuple[Action, ...]
 ) -> Iterator[BridgeFlow]:
-    """What hosts on the wire send: of what other nodes do, those have asked.  Below what is passed on."""
+    """What hosts on the wire send: what other nodes send answers those nodes' requests.  Below what is passed on."""
     owner = cookie(Reason.ROUTER_FIREWALL, interface.port.id)
     ask = (SetField(PERMITTED, PERMIT), *asked(interface.firewall, "egress"), INT["from_the_wire"].goto)
     for eth_type in (ETH_IPV4, ETH_IPV6):
@@ -152,8 +153,8 @@ def _undelivered(uplinks: Uplinks, here: LocalRouter, interface: Interface) -> I
 def asked_for(
     port_id: str, network: LocalNetwork, own: int, addresses: Iterable[Prefix], *, router: bool = True
 ) -> Iterator[BridgeFlow]:
-    """By physical hosts, of which this node alone answers; who asks for duplicates is answered, too.  By the cookie of
-    what flows answer an agent that is new finds that it is this node that does (`agent/l3/failover`).
+    """To physical hosts, which this node alone answers; duplicate address detection is answered, too.  By the cookies
+    of these flows a newly started agent finds that it is this node that answers (`agent/l3/failover`).
     router: whether it is one's interface; else a VIP."""
     inside: dict[str, Value] = {LOCAL_VLAN: network.vlan}
     owner, found = (cookie(why, port_id) for why in (Reason.ROUTER_NEIGHBOUR, Reason.ROUTER_ANSWERS))

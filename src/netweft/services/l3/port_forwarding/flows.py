@@ -95,7 +95,7 @@ def _in_order(here: LocalForwarding, block: Block) -> Iterator[BridgeFlow]:
     from_it: tuple[Action, ...] = (SetField("ipv4_src", outside), *([SetField(source, block.first)] if moved else ()))
     answer: dict[str, Value] = {**_packet(here), "ipv4_src": inside, source: block.ports_inside}
     yield TO_OUTSIDE.flow(WHOLE, _owner(here), answer, *from_it, OUT.goto)
-    for other in here.others if here.hop else ():  # by the gateway that was asked, wherever routes lead
+    for other in here.others if here.hop else ():  # by the gateway that the request came in by, wherever routes lead
         by = by_its_gateway(here.mac, here.vlan, here.hop)
         yield TO_OUTSIDE.flow(WHOLE + 1, _owner(here), {**answer, "eth_src": mac(other)}, *from_it, *by, OUT.goto)
 
@@ -138,7 +138,7 @@ def _has_become(here: LocalForwarding) -> Iterator[BridgeFlow]:
 
 
 def _sctp_to(zone: int, outside: int) -> dict[str, Value]:
-    """Not answers by SNAT, to who asked it from inside."""
+    """Not SNAT's replies to its clients inside."""
     own_way = (TRACKED_BIT, TRACKED_BIT | INVALID_BIT | REPLY)
     return {**of_a_zone(zone), "ct_state": own_way, "ct_nw_proto": PROTO_SCTP, "ct_nw_dst": outside}
 

@@ -57,7 +57,7 @@ def _known(
 
 
 def learned(network: LocalNetwork, address: Prefix, mac_address: str) -> BridgeFlow:
-    """The agent has asked for it.  What the database knows comes first."""
+    """Resolved by the agent.  What the database knows comes first."""
     owner = cookie(Reason.NETWORK_LEARNED, network.network.id)
     to_it: tuple[Action, ...] = (SetField("eth_dst", mac(mac_address)), *LOOPBACK, CtClear(), INT["switching"].goto)
     if network.firewalled:

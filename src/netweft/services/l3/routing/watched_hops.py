@@ -1,5 +1,5 @@
-"""Next hops of which a route has several, on networks that routers have interfaces on: who of those that the database
-knows has their addresses, and which of them have to be asked whether they live.
+"""Next hops of which a route has several, on networks that routers have interfaces on: which ports that the
+database knows have their addresses, and which of them have to be probed.
 
 Looked up by network.  A node that has no such route pays for an index of addresses alone.
 """
@@ -119,8 +119,8 @@ def _places(obj: Object | None) -> Iterator[_Place]:
 def on_the_link(
     read: Reader, router: Router, network: LocalNetwork, on_link: Iterable[Prefix]
 ) -> tuple[list[WatchedHop], list[Prefix]]:
-    """Those of a router's: which are asked, and which are known to be down, or nobody can be.  Who answers by flows, as
-    routers and floating IPs do on whatever node, is not asked: the question would pass him by."""
+    """Those of a router: which are probed, and which are known to be down or have no host.  Addresses that flows answer
+    for, as routers' and floating IPs', are not probed: the probe would not reach them."""
     asked: list[WatchedHop] = []
     down: list[Prefix] = []
     network_id = network.network.id
@@ -138,7 +138,7 @@ def on_the_link(
 
 
 def _is_down(read: Reader, obj: object) -> bool:
-    """As this node knows it.  Of a VM elsewhere it knows nothing: that one is asked."""
+    """As this node knows it.  Of a VM elsewhere it knows nothing: that one is probed."""
     if isinstance(obj, RouterPort):
         router: Router | None = read.get(("router", obj.router_id))
         return not obj.admin_state_up or (router is not None and not router.admin_state_up)

@@ -1,1 +1,1 @@
-"""What HAProxy is told for a load balancer: pure, from the model to the text of its configuration."""
+"""A load balancer's HAProxy configuration: pure, from the model to text."""

@@ -70,13 +70,13 @@ def bind_options(listener: Listener) -> Iterator[str]:
             raise ValueError(f"listener {listener.id} asks clients for certificates and has no authority")
         yield f"verify {verify}"
         yield from _trust(found)
-        if verify == "optional":  # who shows a bad one is let in, and rules can tell: ssl_c_verify
+        if verify == "optional":  # a client with a bad one is let in, and rules can see it: ssl_c_verify
             yield "crt-ignore-err all ca-ignore-err all"
     yield from _offers(listener.tls_ciphers, listener.tls_versions, listener.alpn_protocols)
 
 
 def server_options(pool: Pool, *, is_http: bool, names: str) -> Iterator[str]:
-    """names: the sample that says by which name a member is asked; empty: by none."""
+    """names: the sample fetch that gives the server name (SNI) for members; empty: none."""
     if not pool.tls_enabled:
         return
     found = tuple(of_pool(pool))
