@@ -8,7 +8,7 @@ FRESH_SECONDS = 60.0  # older ones are not taken up any more
 # kept on ports, not shown: what a MovedConnections says, and which hosts a port has just left, with the time
 MOVED = "netweft:moved"
 CAME_FROM = "netweft:came_from"
-LEFT = "netweft:left"  # what nodes are told of CAME_FROM: whether there is any
+LEFT = "netweft:left"  # what nodes get of CAME_FROM: whether there is any
 
 
 class Tracked(Struct, frozen=True, array_like=True):
@@ -22,7 +22,8 @@ class Tracked(Struct, frozen=True, array_like=True):
 
 
 class MovedConnections(Struct, frozen=True):
-    """at: when the server was told, in seconds since 1970; it also tells one such list of a port from the next."""
+    """at: when the server got it, in seconds since 1970; it also distinguishes one such list of a port from the
+    next."""
 
     at: float
     connections: tuple[Tracked, ...]

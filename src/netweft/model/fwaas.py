@@ -1,9 +1,9 @@
-"""Firewalls as a service (FWaaS v2), as a node sees them: what is said on its ports besides security groups.
+"""Firewalls as a service (FWaaS v2), as a node sees them: what filters its ports besides security groups.
 
     Port, RouterPort ── firewall_group_id ──▶ FirewallGroup ──▶ FirewallPolicy ── in this order ──▶ FirewallRule
 
 A port has one group at most and names it itself, so that one port more is one small change whatever the size of the
-group.  Each of the three is an object of its own: a rule that many policies name is told once.
+group.  Each of the three is an object of its own: a rule that many policies name is sent once.
 """
 
 from collections.abc import Mapping

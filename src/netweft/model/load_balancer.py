@@ -8,8 +8,8 @@ What is settled between the API, the flows, HAProxy and the health monitors:
 - Every object of a tree has `load_balancer_id`, also where Octavia's has it not (in rows: LOAD_BALANCER), and belongs
   to one balancer for life.  In the feed they all stand in one topic, `balancer(id)`; the balancer itself stands in its
   `network` topic, so that who has the VIP's network, by a port or by a router, has the tree (`feed/relevance`).
-- **What is being deleted is not told**: an object is here until the transaction that deletes it, and gone after.
-- `admin_state_up` of an object says of that one only: below a disabled one everything rests.
+- **What is being deleted is not shown to nodes**: an object is here until the transaction that deletes it, and gone
+after.  - `admin_state_up` of an object says of that one only: below a disabled one everything rests.
 - A Pool says nothing of who uses it: a listener by `default_pool_id`, an L7 policy by `redirect_pool_id`.
 - **Statuses stay on the server**, but for `Member.operating_status`, which the health monitor's reports write: a
   member of a pool with a monitor gets traffic only while it is HEALTHY (fail closed: it is born OFFLINE); NO_MONITOR
@@ -170,7 +170,7 @@ class Pool(Struct, frozen=True, kw_only=True, tag="pool", omit_defaults=True):
 class Member(Struct, frozen=True, kw_only=True, tag="member", omit_defaults=True):
     """weight: 0..256.  backup: gets traffic only when no other member of the pool does.
     subnet_id: of its address; None: where the VIP's network is routed to.
-    monitor_*: what the health monitor asks instead of address and protocol_port."""
+    monitor_*: where the health monitor probes instead of address and protocol_port."""
 
     id: str
     pool_id: str

@@ -19,6 +19,6 @@ def fully_qualified(name: str, domain: str) -> str:
 
 
 def pointer(address: str) -> str:
-    """The name that is asked for an address's name (RFC 1035 3.5, RFC 3596 2.5)."""
+    """The name of an address's PTR record (RFC 1035 3.5, RFC 3596 2.5)."""
     found = IPv6Address(address) if ":" in address else IPv4Address(address)
     return f"{found.reverse_pointer}."

@@ -43,7 +43,7 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     proxies: whether HAProxy can run there, for load balancers.
     neighbours: of NICs of the bridges of physical networks, as far as something was learned.
     crowded: ids of networks and routers that have as many connections there as they may.
-    metadata: why VMs there are not told their metadata; empty: they are, or nobody has asked.
+    metadata: why VMs there get no metadata; empty: they do, or none has requested it.
     problems: a sentence each, such as "bridge br-eth1 of physical network physnet1 is not there".
     """
 

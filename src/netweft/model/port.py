@@ -52,8 +52,8 @@ class Port(Struct, frozen=True, kw_only=True, tag="port", omit_defaults=True):
 
 
 class Peer(Struct, frozen=True, kw_only=True, tag="peer", omit_defaults=True):
-    """A port bound to another node, on a network that this node has: where its frames go, what it may be asked for, and
-    whose connections end with it.
+    """A port bound to another node, on a network that this node has: where its frames go, which ARP and ND requests it
+    may get, and whose connections end with it.
 
     No more than that leaves the server: owners stay with the nodes that run the port.
     dns_name, dns_domain: as its network's other ports may look it up; empty: it has none.

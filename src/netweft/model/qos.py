@@ -1,4 +1,4 @@
-"""Quality of service: what a policy asks for the ports that have it.
+"""Quality of service: the rules that a policy sets for the ports that have it.
 
 `direction` is the VM's: `egress` is what it sends.  A policy has at most one rule of a type for each direction.
 """

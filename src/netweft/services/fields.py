@@ -14,10 +14,10 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
                       one has, and its sender gets an error
     reg5  FLOODED     bit 0: guarded ports get the frame whose rules may differ; bit 1: and they are a crowd
     reg6  CLAIMED_HIGH, reg7 CLAIMED_LOW   the MAC that ARP or neighbour discovery names inside the frame
-    reg6  ANSWERED    of what a router answers itself: the logical port that asked; guarded ones have a number that no
+    reg6  ANSWERED    of what a router answers itself: the requester's logical port; guarded ones have a number that no
                       16 bits of a MAC are
     reg7  MEMBERS     in which of the policy's address groups the packet's ends are: a bit for each; bit 31: in the one
-                      that is asked; bit 30: nobody had refused it before the policy was asked
+                      that is evaluated; bit 30: not refused before the policy was evaluated
     reg8  TRIAL       bit 0: a packet of the agent's, judged like any other and given to nobody; bit 1: and remembered;
                       bit 2 (ANSWER): an answer, as the network that it started in knows; bit 3 (SAID): what a
                       firewall says of what it rejects, which no mark of the connection stops
@@ -28,9 +28,9 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg12 .. reg15    NEXT_HOP, the address that the packet is sent to next; IPv4 in reg15 alone
     reg12 SLOT        which of a pool's slots a new connection has
     metadata          ORIGIN, the conntrack zone of what is balanced for who is in the network that the frame came in
-                      by; bit 16: it has been asked whether it is a member's answer; bit 17: as it leaves for outside;
+                      by; bit 16: looked up as a member's answer; bit 17: likewise, as it leaves for outside;
                       bit 18: a physical host sent it to a VIP; bit 19: another node returned a member's answer to one;
-                      bit 20: it has been asked whether another node has balanced it
+                      bit 20: looked up as balanced by another node
 
 A logical port is an OpenFlow port together with the 802.1Q tag that its frames have there, 0 for none: the ports of a
 VLAN-aware VM share an interface.  Written `ofport | vlan << 16`, and `| 1 << 28` (GUARDED) when port security is on, or
@@ -40,8 +40,8 @@ Conntrack zones: a network's zone is its local VLAN (1..4094); 4095 is the metad
 routers'; what is balanced for a network's clients is in 32768 + its local VLAN, and fragments from and to forwarded
 ports are in 32768 + their gateway's zone.  What another node has balanced for physical hosts is in 61440 + the
 network's local VLAN.
-ct_mark says who refuses what goes a connection's own way, since rules that allowed it are gone.  What it has asked for
-does not come back from there any more:
+ct_mark says which side refuses a connection, since rules that allowed it are gone: the client's (ASKER) or the server's
+(ASKED).  Its replies are dropped, too:
 
      31                         2     1       0
     ┌────────────────────────────┬───────┬───────┐

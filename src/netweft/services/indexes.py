@@ -14,7 +14,7 @@ from netweft.reconcile.memo import Fact
 class Index(Protocol):
     @property
     def of(self) -> tuple[type, ...]:
-        """The types of objects that it looks at: it is told of no other."""
+        """The types of objects that it looks at: it gets no others."""
 
     def changed(self, before: Object | None, after: Object | None) -> Iterable[tuple[Fact, object]]: ...
 

@@ -45,7 +45,7 @@ STATUS: Final = "status"
 BROKEN: Final = "broken"
 PROXY: Final = "proxy"
 STT: Final = "stt"
-ROUTER: Final = "router"  # as it is rendered: nobody keeps it, who asks between two refreshes finds it
+ROUTER: Final = "router"  # as it is rendered: not kept, for use between two refreshes
 
 
 class Kind(Struct, frozen=True):

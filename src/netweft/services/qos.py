@@ -1,9 +1,9 @@
-"""Quality of service: what a QoS policy asks for a port, put into effect.
+"""Quality of service: the rules of a port's QoS policy, put into effect.
 
     bandwidth and packet rate   a meter each, for each direction: in `egress_qos` what the VM sends, whatever it is; in
                                 `ingress_limit` what is about to be delivered to it, flooded frames too
     DSCP mark                   written on IPv4 and IPv6 packets that the VM sends, in `egress_qos`
-    minimum bandwidth           a guarantee on the NIC by which the network leaves the node, told by the source MAC
+    minimum bandwidth           a guarantee on the NIC by which the network leaves the node, classified by source MAC
 
 Meters drop, they do not delay; the burst decides what becomes of TCP (docs/decisions/0130).  A meter's number follows
 from the logical port, so that a restarted agent finds the meters it made.  What this node cannot do becomes a sentence
@@ -59,7 +59,7 @@ def port(here: LocalPort) -> Iterator[Wanted]:
 
 
 def unmet(here: LocalPort) -> str:
-    """What the policy asks and this node cannot do, as a sentence; empty when it does it all."""
+    """What of the policy this node cannot do, as a sentence; empty when it does all of it."""
     policy = here.qos
     if policy is None:
         return ""

@@ -137,7 +137,7 @@ class Rendering:
                     yield router, one
 
     def tree(self, balancer_id: str) -> Parts:
-        """What belongs to a balancer, as it was told last."""
+        """What belongs to a balancer, as it was last set."""
         return tree(self._memo, balancer_id)
 
     def vips_on_wires(self) -> Iterator[tuple[LocalNetwork, VipOnWire]]:
@@ -213,7 +213,7 @@ class Rendering:
             self._memo.put(("place", port_id), place)
 
     def settled_floating_ips(self) -> set[str]:
-        """Those that may have another place since it was asked last."""
+        """Those whose place may have changed since the last call."""
         return self._floating.settled()
 
     def floating_place(self, id: str) -> FloatingPlace | None:

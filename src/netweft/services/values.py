@@ -118,8 +118,8 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
     routed: whether a router has an interface on it.  advertised: whether one may have to advertise itself.
     balanced: whether a load balancer has its VIP on it.
     names: whether the node answers for names in it.  domain: of these, without a dot at its end; may be empty.
-    unsure: it is routed, and hosts may be in it that the database does not know, or not surely, or that are asked
-    whether they live.
+    unsure: it is routed, and hosts may be in it that the database does not know, or not surely, or that are
+    probed.
     can_limit: whether the datapath has meters.  discovery: whether it can turn a solicitation into its answer, for a
     router's addresses."""
 
@@ -166,7 +166,7 @@ class AddressEnd(NamedTuple):
 
 
 class PolicyCall(Struct, frozen=True):
-    """A firewall policy as it is asked.  number: its own here.  sets: those of the address groups and ends that its
+    """A firewall policy as it is evaluated.  number: its own here.  sets: those of the address groups and ends that its
     rules name, in its order (`address_sets`)."""
 
     number: int
@@ -188,8 +188,8 @@ class Firewall(Struct, frozen=True, kw_only=True):
 
 
 class PolicyRule(Struct, frozen=True, kw_only=True):
-    """A rule of a firewall policy that is asked here.  policy: its number.  place: the rule's in it.
-    rule: None: not known here yet.  sets: what the policy's rules name, as it is asked, where this one names any."""
+    """A rule of a firewall policy that is in use here.  policy: its number.  place: the rule's in it.
+    rule: None: not known here yet.  sets: what the policy's rules name, in its order, where this one names any."""
 
     policy: int
     place: int
@@ -263,7 +263,7 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     groups: its security groups, as far as they are known here.  group_events: which of their verdicts are logged.
     firewall: what its firewall group says; None where it is in none.
     router_firewalls: of routers' ports on its network.
-    deaf_to: what it has asked for so often that the agent does not listen for a while.
+    deaf_to: services that it has flooded, and that ignore it for a while.
     subnets: all of its network's.
     routers: interfaces on its network, with IPv6 addresses, of routers that are up.
     qos: its QoS policy, or its network's.  frame: the largest that it may send, in bytes, where it has one.
@@ -315,7 +315,7 @@ def is_firewalled(port: Port, *, firewalled_network: bool) -> bool:
 
 
 class Lease(Struct, frozen=True, kw_only=True):
-    """What DHCP tells a port here.  number: the logical port that its requests come from, and answers go to.
+    """What DHCP gives a port here.  number: the logical port that its requests come from, and answers go to.
     subnets: all of its network's.  domain: its network's, without a dot at its end; empty: the node's."""
 
     number: int
@@ -337,7 +337,7 @@ FOR_EVER = 2**32 - 1
 
 
 class DhcpSettings(Struct, frozen=True, kw_only=True):
-    """What DHCP tells every port.  lease_seconds: FOR_EVER at most.  domain: empty for none.
+    """What DHCP gives every port.  lease_seconds: FOR_EVER at most.  domain: empty for none.
     names: whether the node answers for names, where a subnet has no name servers."""
 
     lease_seconds: int = 86400
@@ -355,7 +355,7 @@ class RemotePort(Struct, frozen=True, kw_only=True):
 
 class Member(Struct, frozen=True):
     """A port here that frames are flooded to.  number: the logical port.  macs: those besides its own that its
-    allowed address pairs name, as text.  firewalled: its copies are asked more."""
+    allowed address pairs name, as text.  firewalled: its copies are evaluated more often."""
 
     number: int
     macs: tuple[str, ...] = ()

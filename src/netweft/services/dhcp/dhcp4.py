@@ -83,7 +83,7 @@ def _request(exchange: _Exchange) -> Message | None:
 
 
 def _inform(exchange: _Exchange) -> Message:
-    """It has its address from elsewhere, and asks for the rest."""
+    """DHCPINFORM: it has its address from elsewhere, and wants the options only (RFC 2131 3.4)."""
     offer = exchange.offer_of(exchange.request.ciaddr) or exchange.offers[0]
     said = _chosen(exchange, {}, _contents(exchange, offer))
     return _message(exchange, Type.ACK, said, ciaddr=exchange.request.ciaddr)
@@ -122,7 +122,8 @@ def _head(request: Message, kind: Type) -> Contents:
 
 
 def _sent(request: Message, reply: Message) -> Datagram:
-    """To the address that the client has; else, as it asks, to everybody or to the one that it is about to have."""
+    """To the address that the client has; else, by its broadcast flag, to everybody or to the one that it is about to
+    get."""
     eth_dst, dst = request.chaddr, reply.yiaddr if reply.ciaddr == NONE else reply.ciaddr
     if dst == NONE or (reply.ciaddr == NONE and request.flags & message4.BROADCAST_FLAG):
         eth_dst, dst = EVERYBODYS_MAC, EVERYBODY.packed
@@ -183,7 +184,7 @@ def _routes(lease: Lease, subnet: Subnet) -> tuple[str | None, list[tuple[str, s
 
 def _chosen(exchange: _Exchange, first: Contents, rest: Contents) -> Contents:
     """As much as the client has room for, in the order in which it wants it.  What the port's owner has added replaces
-    what we would say, and is said without being asked for."""
+    what we would say, and is sent unrequested."""
     added = extras(exchange.lease, 4)
     contents = {**first, **rest, **added}
     wanted = [code for code in exchange.asked(Option.WANTED) if code in contents]

@@ -1,7 +1,7 @@
 """DHCPv6: from a request and the lease of the port that it came from to the answer.
 
-A subnet is stateful (it gives addresses) unless it says otherwise; a stateless one only tells servers and domain.  That
-a client asks at all is for a router to say (l3.advertisements).
+A subnet is stateful (it gives addresses) unless it says otherwise; a stateless one only gives servers and domain.
+Whether clients use DHCPv6 at all is up to router advertisements.
 """
 
 from collections.abc import Callable, Mapping
@@ -111,7 +111,7 @@ def _asked(request: Message) -> list[Association]:
 
 
 def _associations(exchange: _Exchange) -> Options:
-    """All addresses to the first that asks, none to any other; what it holds besides must not be used any more."""
+    """All addresses to the first association, none to any other; what it holds besides must not be used any more."""
     made: list[tuple[int, bytes]] = []
     for number, association in enumerate(_asked(exchange.request)):
         given = exchange.addresses if number == 0 else []

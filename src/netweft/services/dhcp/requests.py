@@ -39,7 +39,7 @@ STATEFUL, STATELESS = "dhcpv6-stateful", "dhcpv6-stateless"
 
 
 def served(subnet: Subnet) -> bool:
-    """Whether DHCP is answered for it.  In IPv6 a router may be who tells addresses (SLAAC)."""
+    """Whether DHCP is answered for it.  In IPv6 addresses may come from router advertisements (SLAAC)."""
     if not subnet.enable_dhcp:
         return False
     mode = subnet.ipv6_address_mode

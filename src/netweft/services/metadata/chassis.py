@@ -3,7 +3,7 @@
     VM ── br-int ══ a patch of its network ══ classify ── requests ── metadata ── nw-metadata, the agent
     VM ── br-int ══ the same ════════════════ deliver ─────────────── answer ───┘
 
-OVN answers who looks for the addresses, and its port security vouches for MACs: who asks is known by network and MAC.
+OVN answers ARP and ND for the addresses, and its port security vouches for MACs: a client is known by network and MAC.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -104,7 +104,8 @@ def _names(network: str) -> tuple[str, str]:
 
 
 def flows(askers: Iterable[Asker], patches: Mapping[str, int], interface: int) -> Iterator[BridgeFlow]:
-    """askers: those that are listened to.  patches: network -> its patch port's number; interface: the agent's."""
+    """askers: the ports whose requests are answered.  patches: network -> its patch port's number; interface: the
+    agent's."""
     owner = cookie(Reason.METADATA)
     yield from META.misses()
     yield META["classify"].flow(10, owner, {"in_port": interface}, META["metadata"].goto)

@@ -1,6 +1,6 @@
-"""The two ends of what VMs ask their node, metadata and names: the VM's and the agent's (decision 0440).
+"""The two ends of VMs' requests to their node, metadata and DNS: the VM's and the agent's (decision 0440).
 
-Who asks is in the address, put there by flows, so that what VMs of several tenants call themselves does not matter:
+Flows put the client into the address, so that overlapping addresses of several tenants do not matter:
 
             of the VM's connection                  of the agent's
     IPv4    from A.B.C.D                            from 240.0.0.0 | logical port
@@ -30,7 +30,7 @@ DNS_PORT: Final = 0x4E58
 
 
 class Offer(NamedTuple):
-    """What VMs can ask.  protocol, port: to which.  at: the agent's port.  asked: which of the agent's it is."""
+    """A service for VMs.  protocol, port: the VM's destination.  at: the agent's port.  asked: which service it is."""
 
     protocol: int
     port: int

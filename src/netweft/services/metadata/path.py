@@ -1,5 +1,5 @@
-"""From a VM to the agent's interface and back, on whatever bridge: who asks becomes an address (`ends`), and what is
-needed for the way back stands in the connection's label.
+"""From a VM to the agent's interface and back, on whatever bridge: the client becomes an address (`ends`), and what is
+needed for the way back stands in ct_label.
 """
 
 from collections.abc import Iterator
@@ -109,7 +109,7 @@ def through(tables: Tables, owner: int, interface: int, offer: Offer) -> Iterato
 
 
 def answered(tables: Tables, owner: int, offer: Offer) -> Iterator[BridgeFlow]:
-    """Only to who has asked: nothing begins here."""
+    """Only replies: nothing begins here."""
     of = _port(offer, "src")
     for version, addresses in ((ETH_IPV4, _ADDRESSES_4), (ETH_IPV6, _ADDRESSES_6)):
         yield tables.answer.flow(

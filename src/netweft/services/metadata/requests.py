@@ -80,7 +80,7 @@ _PORTS: Final = {Asked.METADATA: Reason.PORT_METADATA, Asked.DNS: Reason.PORT_DN
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:
-    """One that asks without end is ignored for a while."""
+    """A port that floods the agent is ignored for a while."""
     for offer in ends.OFFERS:
         if offer.asked in here.deaf_to:
             owner = cookie(_PORTS[offer.asked], here.port.id)

@@ -196,8 +196,8 @@ def _others(before: NodeView, after: NodeView, one: Port | Peer, lost: Prefix) -
 
 
 def by_tuple(connection: Connection) -> Connections | None:
-    """How to have it forgotten.  None: Open vSwitch cannot: the kernel's conntrack knows these protocols only, and 3.1
-    in the userspace ends itself when it is told to forget one of ICMPv6."""
+    """How to flush it.  None: Open vSwitch cannot: the kernel's conntrack knows these protocols only, and 3.1
+    in the userspace crashes when it is asked to flush one of ICMPv6."""
     if connection.protocol not in FORGETTABLE:
         return None
     src, dst = address(connection.src), address(connection.dst)

@@ -55,7 +55,7 @@ class Ends:
             self._single[place].append(end)
 
     def at(self, address: str) -> tuple[End, ...]:
-        """Of several ports here with one address all; nobody where it is in ranges of several, and so can't be told."""
+        """Of several ports here with one address all; none where it is in ranges of several, and so is ambiguous."""
         place = prefix(address)
         single = self._single.get(place)
         if single:

@@ -1,24 +1,24 @@
-"""The firewall in front of every guarded port: how a packet is judged.  What the rules are is firewall_rules' business.
+"""The firewall in front of every guarded port: how a packet's verdict comes about.  Rules as flows: `firewall_rules`.
 
     egress ─ct─▶ egress_state ─▶ egress_groups ⇄ egress_rules ─▶ egress_verdict ─▶ switching ─┐
     ┌─────────────────────────────────────────────────────────────────────────────────────────┘
     └▶ ingress ─ct, if not yet─▶ ingress_state ─▶ ingress_groups ⇄ ingress_rules ─▶ ingress_verdict ─▶ commit ─▶ …
 
 Conntrack has one zone per network, so a packet between two ports of one node is tracked once for both.
-Only answers (of connections that both ends permit) pass without asking the rules; what goes the connection's own way
-asks them each time.  So a rule taken away ends what it alone allowed: the packet is dropped and the connection marked,
-which stops its answers, until a rule permits it again.  A rule added can only permit more.
+Only replies (of connections that both ends permit) pass without a look at the rules; packets of the original direction
+are matched against them each time.  So a rule taken away ends what it alone allowed: the packet is dropped and the
+connection marked, which stops its replies, until a rule permits it again.  A rule added can only permit more.
 
-Who refuses is marked, and only who refused takes its mark away: the asker, or who is asked.  Of a frame that several
-get the others' verdicts say nothing of one port's: there each port that may be who answers (it shares an address or a
-MAC with others: LocalPort.shares) has a bit of its own, which stops its own answers and nobody else's.
+The mark says which side refuses, client or server, and only that side clears its bit.  Of a flooded frame the other
+receivers' verdicts say nothing about one port's: there each port that may be the one to reply (it shares an address or
+a
+MAC with others: LocalPort.shares) has a bit of its own, which stops its own replies and nobody else's.
 
-A port's firewall (FWaaS), and that of the router's port by which a packet comes or goes, are asked after its groups,
-and only take away: a packet passes that all permit.  Where there is one, ports without security are tracked as well.
-Ports of stateless groups are not tracked but for a firewall's sake; their rules are asked in both directions.  Nor is
-what is for a multicast or broadcast address, which nobody can answer from: tracking it for each of its receivers would
-tell nothing.  Those of a crowd are tracked all the same: so each copy is a packet of its own to Open vSwitch (see
-`switching`).
+A port's firewall group (FWaaS), and that of the router port by which a packet comes or goes, are evaluated after its
+security groups, and only restrict: a packet passes that all of them permit.  With one, ports without port security are
+tracked as well.  Ports of stateless groups are tracked only for a firewall group; their rules are evaluated in both
+directions.  Packets to multicast and broadcast addresses are not tracked, since no reply comes from there.  Those of a
+crowd are tracked all the same: so each copy is a packet of its own to Open vSwitch (see `switching`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -152,7 +152,7 @@ SIDES = (EGRESS, INGRESS)
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:
-    """Which groups it asks.  One that is not known here yet has no rules: closed."""
+    """Its security groups.  One that is not known here yet has no rules: closed."""
     if not here.is_tracked:
         return
     owner = cookie(Reason.PORT_GROUPS, here.port.id)
@@ -182,7 +182,7 @@ def _stateless(here: LocalPort, side: Side, owner: int) -> Iterator[BridgeFlow]:
 
 
 def _rejected(here: LocalPort) -> Iterator[Wanted]:
-    """What it sends, and what is for it.  One that asks for it without end is ignored for a while."""
+    """What it sends, and what is for it.  A port that floods the agent is ignored for a while."""
     owner = cookie(Reason.PORT_REJECTED, here.port.id)
     number = rejecting_meter(here.port.id)
     limit = (Meter(number),) if here.can_limit else ()
@@ -324,7 +324,7 @@ def _state(owner: int, side: Side) -> Iterator[BridgeFlow]:
 
 
 def _verdict(owner: int, side: Side) -> Iterator[BridgeFlow]:
-    """PERMITTED is cleared for the next one who asks: the other direction, or the next copy of a flooded frame."""
+    """PERMITTED is cleared for the next evaluation: the other direction, or the next copy of a flooded frame."""
     table, cleared = side.table("verdict"), SetField(PERMITTED, 0)
     yield table.flow(20, owner, {PERMITTED: PERMIT}, cleared, side.permitted)
     yield table.flow(20, owner, {PERMITTED: REJECTED}, cleared, INT["rejected"].goto)

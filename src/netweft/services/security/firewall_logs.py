@@ -3,7 +3,7 @@
     ACCEPT   new connections that a port's firewall lets through, and nobody refused before
     DROP     what it refuses, whether it says so (reject) or not; likewise
 
-and, before the firewall is asked, of its security groups.
+and, before the firewall group is evaluated, of its security groups.
 
 Of each port so much a second, and of all ports on the node: a flood of one is not another's silence, nor the agent's.
 Where the datapath has no meters nothing is logged: better that than an agent that does nothing else.

@@ -1,15 +1,15 @@
-"""Firewall policies (FWaaS) as flows: each policy once per node, whichever ports and directions it is asked for.
+"""Firewall policies (FWaaS) as flows: each policy once per node, for all ports and directions that have it.
 
     a rule             in `policy_rules`, one flow for each mask of its port ranges, with the policy's number; its
-                       priority is by its place, so that the first that is true of a packet decides.  Where it names
+                       priority is by its place, so that the first that matches a packet decides.  Where it names
                        ranges for both ends, their masks meet in a conjunction at that priority
     an address group   in `address_sets`, one flow for each of its prefixes and each end (source, destination) that
-                       rules name it for, whichever rules and policies do.  A policy asks each of its sets first, and
-                       its rules look at a bit for each (MEMBERS)
+                       rules name it for, whichever rules and policies do.  A policy looks up each of its sets first,
+                       and its rules match a bit for each (MEMBERS)
 
 So a policy with n rules that name groups with m prefixes costs n+m flows, a rule or a prefix more one, as places have
-gaps.  A rule that is switched off keeps its place.  Rules say who is the source and who the destination: a direction is
-only when it is asked.  Where it is, and what becomes of the verdict, is in `firewall`.
+gaps.  A disabled rule keeps its place.  Rules match source and destination, and know no direction: that is a matter of
+where a policy is evaluated.  That, and what becomes of the verdict, is in `firewall`.
 """
 
 import math
@@ -57,7 +57,7 @@ SETS, RULES = INT["address_sets"], INT["policy_rules"]
 TABLES: Final = frozenset(INT[name].id for name in ("router_egress", "router_ingress", "address_sets", "policy_rules"))
 """In these a flow more may refuse what was permitted."""
 ANSWERS, FIRST, UNKNOWN = 65000, 60000, 1
-MOST_SETS: Final = 16  # that one policy asks: each is a table more on a packet's first way
+MOST_SETS: Final = 16  # of one policy: each is a resubmit more for a packet that has no megaflow
 FOUND: Final = 1 << 31
 ETH: Final = {4: ETH_IPV4, 6: ETH_IPV6}
 PORT_FIELDS: Final = {6: "tcp", 17: "udp"}
@@ -86,7 +86,7 @@ def asked(firewall: Firewall | None, side: str) -> Iterator[Action]:
 
 
 def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
-    """Answers pass: whoever asked was permitted to.  So do fragments but the first, as with groups' rules."""
+    """Replies pass: their client was permitted.  So do fragments but the first, as with security groups' rules."""
     owner = cookie(Reason.PIPELINE)
     for state in (IS_ANSWER, IS_RELATED):
         yield RULES.flow(ANSWERS, owner, {"ct_state": state})

@@ -71,7 +71,7 @@ def remote(there: RemoteAddress) -> Iterator[Wanted]:
 
 def needs_no_rule(owner: int, rules: Table, dhcp: Iterable[dict[str, Value]]) -> Iterator[BridgeFlow]:
     """All fragments but the first have no ports to be judged by (see `fragments`).  dhcp: what passes as whole packets
-    without asking any group, and so passes in fragments, which conntrack has to see first: as its first
+    without a group's rule, and so passes in fragments, which conntrack has to see first: as its first
     fragment, or as a whole from the kernel's."""
     for match in (*fragments.later(), *dhcp):
         yield rules.flow(ANY_REMOTE + 1, owner, match, PERMIT)

@@ -5,9 +5,9 @@ show none.  So a first fragment is judged as the whole datagram would be, and la
 are worth nothing to whoever gets them.  Conntrack sees datagrams whole, and what it says holds for each
 fragment.
 
-What it gives back of a datagram in more than 32 it gives in parts: the first 32, and the others with whatever it is
-asked next, whosever that is (decision 0337).  They go on as that does, in their own network, and to whom they are for:
-with a fragment; with a whole packet they end.
+What it gives back of a datagram in more than 32 it gives in parts: the first 32, and the others with the next packet
+that it sees, whosever that is (decision 0337).  They go on as that does, in their own network, and to whom they are
+for: with a fragment; with a whole packet they end.
 
 That is so only if the first fragment shows what it is of.  What ends at guarded ports, from them and to them:
 

@@ -1,4 +1,4 @@
-"""Connections of a port that moves: what its old node tells of them, and how its new node takes them up.
+"""Connections of a port that moves: what its old node reports of them, and how its new node continues them.
 
 Most go on by themselves, since a rule permits what comes.  Not so those in which the others only answer: on the new
 node answers are new, and so are those of a VM that may do nothing else.  So the new node's conntrack learns of them:
@@ -57,7 +57,7 @@ def leaving(tracked: Iterable[Connection], mine: Addresses) -> tuple[Tracked, ..
 
 
 def _goes_along(connection: Connection, mine: Addresses) -> bool:
-    """Of TCP and SCTP numbers would have to be known; the former's, where the port asked, are found out."""
+    """Of TCP and SCTP numbers would have to be known; the former's, where the port is the client, are found out."""
     if connection.mark & ENDED or connection.protocol == PROTO_SCTP:
         return False
     if connection.protocol == PROTO_TCP:
@@ -107,7 +107,7 @@ def _remembered(here: LocalPort, one: Tracked, mine: Addresses, ends: Ends) -> I
 
 
 def provoked(here: LocalPort, told: Iterable[Tracked], mine: Addresses) -> Iterator[Packet]:
-    """To have the VM say something in these TCP connections, in which it asked."""
+    """To have the VM send something in these TCP connections, whose client it is."""
     for one in told:
         if one.protocol == PROTO_TCP:
             with suppress(*_NONSENSE):

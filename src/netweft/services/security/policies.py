@@ -2,7 +2,7 @@
 
     ("policy number", policy)      -> its number on this node
     ("place", policy, rule)        -> where the rule stands in it
-    ("policy sets", policy)        -> what its rules name (AddressEnd), in the order in which it asks
+    ("policy sets", policy)        -> what its rules name (AddressEnd), in the order of its look-ups
     ("set number", group, end)     -> the number of that on this node
     ("firewalled", network)        -> True where a router's port on it is in a firewall group
     ("router firewalls", network)  -> these groups' ids, sorted

@@ -1,8 +1,8 @@
 """Connections on trial: when less is permitted, those that may have lost their rule are judged at once.
 
-What goes a connection's own way asks the rules each time (see `firewall`); a stream of answers alone would go on until
-its asker says something.  TCP says something all the time.  For UDP we say it: a packet of the connection's own way,
-for the pipeline to judge as any other, and to give to nobody.
+Packets of a connection's original direction are matched against the rules each time (see `firewall`); a stream of
+replies alone would go on until its client sends something.  TCP clients send all the time.  For UDP the agent does: a
+packet of the original direction, which the pipeline judges as any other, and delivers to nobody.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator
@@ -89,7 +89,7 @@ def concern(taken: Iterable[Flow]) -> Concern:
 def trials(
     concern: Concern, connections: Iterable[Connection], at: Callable[[int, str], tuple[End, ...]]
 ) -> Iterator[Packet]:
-    """at: who has an address in the network with a local VLAN.  Where that can't be told, the asker's next packet ends
+    """at: who has an address in the network with a local VLAN.  Where that is ambiguous, the client's next packet ends
     it."""
     for connection in connections:
         if connection.mark & ENDED:
