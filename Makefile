@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 AS_ROOT = @[ "$$(id -u)" -eq 0 ] || { echo "make $@ needs root: it makes network namespaces.  Try: sudo make $@" >&2; exit 1; }
 
-.PHONY: help demo ground test test-kernel test-kernel-quick test-ovn test-faucet test-lldp test-tables test-switch-vm test-nova test-cloud-init conformance test-deploy check fresh bench bench-scale install web lock clean
+.PHONY: help demo ground test test-kernel test-kernel-quick test-ovn test-faucet test-lldp test-tables test-switch-vm test-nova test-barbican test-cloud-init conformance test-deploy check fresh bench bench-scale install web lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -72,6 +72,10 @@ test-nova: ## a real Nova beside Netweft: its VMs beside their ports in the dash
 	@scripts/install.sh nova
 	$(BIN)/pytest -q -p no:randomly tests/nova
 
+test-barbican: ## balancers' certificates in a real Barbican, beside a real Keystone; some minutes
+	@scripts/install.sh barbican
+	$(BIN)/pytest -q tests/api/process/test_barbican.py
+
 test-cloud-init: ## a Debian in a lab, set up by its own cloud-init; writes into docs/metadata.md; three minutes, five the first time (root)
 	$(AS_ROOT)
 	@scripts/install.sh test
@@ -135,11 +139,11 @@ web: ## the dashboard's files, from web/ to where the server has them (needs Nod
 install: ## set up what demo, lab and tests need (root)
 	@scripts/install.sh test
 
-lock: ## requirements.lock, the tests' Keystone's, tempest's, Faucet's, Nova's and the dashboard's anew: newest versions, with hashes
+lock: ## requirements.lock, the tests' Keystone's, Barbican's, tempest's, Faucet's, Nova's and the dashboard's anew: newest versions, with hashes
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra dev --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock pyproject.toml
-	for name in keystone conformance faucet nova; do \
+	for name in keystone barbican conformance faucet nova; do \
 	  uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command "make lock" -o tests/$$name/requirements.lock tests/$$name/requirements.in \
 	    || exit 1; \

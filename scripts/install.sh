@@ -7,6 +7,7 @@
 #   scripts/install.sh kernel   what `make test-kernel` needs: QEMU, a guest kernel, a User-Mode Linux, and a Debian root for both
 #   scripts/install.sh cloud-init   the disk of `netweft lab vm add --kind debian`, for `make test-cloud-init`
 #   scripts/install.sh conformance   also tempest, whose API tests `make conformance` runs
+#   scripts/install.sh barbican a Keystone and a Barbican: `make test-barbican`
 #   scripts/install.sh nova     a Nova and its Placement, and RabbitMQ: `make test-nova`
 #   scripts/install.sh deploy   promtool, of Debian's package prometheus, which is not installed: `make test-deploy` needs no more
 #   scripts/install.sh bench    also what makes the load of the benchmarks; OVN beside it takes ovn-central and ovn-host
@@ -155,6 +156,7 @@ elif [ "${1:-}" = kernel ]; then
 fi
 install_python
 [ "${1:-}" != test ] || install_beside keystone
+[ "${1:-}" != barbican ] || { install_beside keystone; install_beside barbican; }
 [ "${1:-}" != faucet ] || install_beside faucet
 [ "${1:-}" != conformance ] || install_beside conformance
 [ "${1:-}" != nova ] || install_beside nova

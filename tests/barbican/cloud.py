@@ -73,11 +73,11 @@ class Barbican:
 
     def secret(self, token: str, payload: bytes, *, octets: bool = False) -> str:
         """Its reference."""
-        body: dict[str, Any] = {"payload": payload.decode(), "payload_content_type": "text/plain"}
         if octets:
-            text = base64.b64encode(payload).decode()
-            body = {"payload": text, "payload_content_encoding": "base64"}
-            body["payload_content_type"] = "application/octet-stream"
+            text, kind = base64.b64encode(payload).decode(), "application/octet-stream"
+            body = {"payload": text, "payload_content_type": kind, "payload_content_encoding": "base64"}
+        else:
+            body = {"payload": payload.decode(), "payload_content_type": "text/plain"}
         made: str = self.call(token, "POST", "/secrets", body)["secret_ref"]
         return made
 

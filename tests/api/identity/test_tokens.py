@@ -122,6 +122,20 @@ async def test_showing_a_token(nobody: Caller, alice: Alice, admin: Caller) -> N
     assert "catalog" not in (await admin("GET", f"{TOKENS}?nocatalog", X_Subject_Token=admin.token)).json()["token"]
 
 
+async def test_a_service_of_the_cloud_validates_tokens_and_revokes_none(
+    nobody: Caller, alice: Alice, admin: Caller
+) -> None:
+    """As keystonemiddleware does for Barbican and others; Keystone's policy, by role."""
+    project = await admin.create("project", name="services", domain_id="default")
+    user = await admin.create("user", name="barbican", password="p", domain_id="default")
+    path = f"{V3}/projects/{project}/users/{user}/roles/{await admin.role('service')}"
+    assert (await admin("PUT", path)).status_code == 204
+    service = await nobody.as_user("barbican", "p", {"project": {"id": project}})
+    shown = await service("GET", TOKENS, X_Subject_Token=alice.call.token)
+    assert (shown.status_code, shown.json()["token"]["user"]["name"]) == (200, "alice")
+    assert (await service("DELETE", TOKENS, X_Subject_Token=alice.call.token)).status_code == 403
+
+
 async def test_what_one_may_do_with_ones_token(alice: Alice) -> None:
     projects = await alice.call("GET", f"{V3}/auth/projects")
     assert [project["name"] for project in projects.json()["projects"]] == ["blue"]

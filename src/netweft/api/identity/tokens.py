@@ -20,6 +20,7 @@ from netweft.tally import Tally
 
 log = structlog.get_logger(__name__)
 _refused = Tally("logins refused")
+SERVICE_ROLE = "service"
 _NOT_CACHED = {"Vary": "X-Auth-Token"}
 
 
@@ -42,7 +43,7 @@ async def issue(call: Call) -> Response:
 
 
 async def show(call: Call) -> Response:
-    subject, resolved = await _subject(call)
+    subject, resolved = await _subject(call, also=SERVICE_ROLE)
     if resolved.access_rules is not None and not _knows_access_rules(call):
         raise NotFound("token", "it has access rules, and who asks does not know them")
     return json(await _body(call, resolved), 200, _NOT_CACHED | {"X-Subject-Token": subject})
@@ -78,15 +79,16 @@ def timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-async def _subject(call: Call) -> tuple[str, Resolved]:
-    """The token that is asked about: one's own, or an admin asks."""
+async def _subject(call: Call, also: str = "") -> tuple[str, Resolved]:
+    """The token that is asked about: one's own, or an admin asks.  also: a role that may, too, as the cloud's services,
+    which validate by keystonemiddleware."""
     context = await call.caller()
     subject = call.request.headers.get("x-subject-token", "")
     try:
         resolved = await call.identity.inspect(subject)
     except Unauthorized:
         raise NotFound("token", "it is unknown, expired or revoked") from None
-    if not context.is_admin and context.user_id != resolved.user["id"]:
+    if not context.is_admin and also not in context.roles and context.user_id != resolved.user["id"]:
         raise Forbidden
     return subject, resolved
 
