@@ -172,7 +172,7 @@ class Desired:
 
     def _way_out(self, network_id: str, version: int) -> bytes:
         """The MAC by which the network's ports reach what is on no link of theirs, and that comes from; NOBODY where
-        that can't be told."""
+        that is ambiguous."""
         subnets = [one for one in self.view.subnets.values() if one.network_id == network_id]
         gateways = {one.gateway_ip for one in subnets}
         there = [one for one in self.interfaces_on(network_id) if any(own.version == version for own in one.on_link)]
@@ -213,7 +213,7 @@ class Desired:
         return self._rendering.routers.version if self._rendering else 0
 
     def changed_routers(self, since: int) -> tuple[int, Iterable[str]]:
-        """Those that may be otherwise since then, and when that is asked next; 0: all that are outside here."""
+        """Those that may have changed since then, and the value for the next call; 0: all with a gateway here."""
         return self._rendering.routers.changed(since) if self._rendering else (0, ())
 
     def router_that_is_up(self, id: str) -> LocalRouter | None:
@@ -237,7 +237,7 @@ class Desired:
         return self._rendering.routers.sessions() if self._rendering else []
 
     def is_a_routers(self, network_id: str, mac: int) -> bool:
-        """Whether a router asks in the network by this MAC here."""
+        """Whether a router's requests in the network have this MAC here."""
         return self._rendering is not None and (network_id, mac) in self._rendering.routers.macs
 
     def candidate(self, port_id: str) -> Gateway | None:
@@ -260,7 +260,7 @@ class Desired:
             self._rendering.choose(port_id, place)
 
     def settled_floating_ips(self) -> set[str]:
-        """Those that may have another place since it was asked last."""
+        """Those whose place may have changed since the last call."""
         return self._rendering.settled_floating_ips() if self._rendering else set()
 
     def floating_place(self, id: str) -> FloatingPlace | None:

@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 class Wiring(Protocol):
-    """Remembers nothing: it compares what the view asks for with what the host has, each time anew."""
+    """Keeps no state: it compares the view with the host, each time anew."""
 
     def facts(self) -> NodeFacts:
         """What the server, and through it the other nodes, should know of this node."""
@@ -109,7 +109,7 @@ class Follower:
         ]
         return "\n".join(lines)
 
-    # what the feed tells: sync.Listener
+    # what the feed calls: sync.Listener
 
     def view_changed(self, changes: Changes) -> None:
         self._state.keep(changes)

@@ -1,8 +1,8 @@
 """What the feed has sent since the view was last written down, appended before anything is done about it.
 
-The agent after one that was killed so starts from all that was told: what was forbidden in the last second stays
-forbidden, also while no server answers.  It is to outlive the agent, not the machine, whose tables end with it: so
-nothing waits for the disk.
+So the agent that starts after one was killed has all that was received: what was forbidden in the last second stays
+forbidden, also while no server answers.  It has to outlive the agent, not the machine, whose flow tables end with it:
+so nothing waits for the disk.
 
     length │ crc32 │ record     again and again; what comes after a torn one does not count
 """

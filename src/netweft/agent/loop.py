@@ -56,7 +56,7 @@ class Agent(Parts):
         self._awake.set()
 
     async def _begin(self) -> None:
-        """What is needed when somebody asks is loaded before that."""
+        """What requests need is loaded before the first one."""
         await self.spare()
         await asyncio.to_thread(bundled.keep)
         self.packet_ins.load()
@@ -116,7 +116,7 @@ class Agent(Parts):
                 async with asyncio.timeout(STOP_SECONDS):
                     await self._restore.give_up()
 
-    # what the feed tells: sync.Listener
+    # what the feed calls: sync.Listener
 
     def view_changed(self, changes: Changes) -> None:
         self.wiring.see(self.desired.view, changes)
@@ -351,7 +351,7 @@ class Agent(Parts):
         """Only once the bridges are connected, for their sake, unless the links are to join them."""
         self.links.want(self.desired.links, sweep=self.desired.complete)
 
-    # what can be asked
+    # requests that it answers
 
     def in_place(self) -> bool:
         return (

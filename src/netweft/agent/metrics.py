@@ -1,4 +1,4 @@
-"""What our agent says of itself at `/metrics`: read from whoever has it, when somebody asks."""
+"""The agent's own `/metrics`: read from the parts that have them, on each scrape."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,7 @@
-"""Packets that flows hand up: each to who answers its kind, by the reason in the flow's cookie.
+"""Packet-ins: each to the handler of its kind, by the reason in the flow's cookie.
 
-Remembers only how often each port has asked of late.  One that asks for something without end is not listened to for a
-while: a flow takes care of what it says, so that it costs neither the agent nor the other ports' answers.
+The only state is each port's recent rate.  A port that floods one kind is ignored for a while: a flow drops its
+packets, so that they cost neither the agent nor the other ports' answers.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ MANY_FROM_OUTSIDE = 2500  # above what meters let up of all kinds that one answe
 MANY = 50  # of a kind from one port in that time; a DHCP client that hurries sends one a second
 TOO_MUCH, FAILED = "too much", "failed"
 OF_KIND = {
-    Asked.NEXT_HOP: 500,  # of a port that has many addresses that nobody knows, each asked for again every 20 s
+    Asked.NEXT_HOP: 500,  # of a port that has many addresses unknown to the database, each probed every 20 s
     Asked.PIECES: 1000,  # half of what the router's meter lets up
     Asked.VIP_PIECES: 1000,  # likewise, the balancer's
     Asked.REJECTION: 1000,  # meters let up as many
@@ -44,9 +44,9 @@ class PacketInHandler(Protocol):
 
 
 class PacketIns:
-    """send: at once, and never again: whoever gets no answer asks again.
+    """send: at once, and without a retry: a client without an answer sends its request again.
     handlers: called once, when the first packet comes, or when there is time for it.
-    handed_up, said, unheard: how many packets, ever, by what they ask; of the last why, too.
+    handed_up, said, unheard: packets so far, by their kind; of the last by reason, too.
 
     What comes from outside is counted for each object that the flow is of: one router's flood is not another's."""
 
@@ -71,7 +71,7 @@ class PacketIns:
         return {reason: one for one in self._handlers() for reason in one.reasons}
 
     def load(self) -> None:
-        """Who answers, before the first asks."""
+        """Loads the handlers, before the first packet."""
         _ = self._by_reason
 
     def take(self, packet: PacketIn) -> None:

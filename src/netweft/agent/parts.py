@@ -1,4 +1,5 @@
-"""What the agent is made of, and who tells whom: every side of it is made here, once, and wired to the others.
+"""What the agent is made of, and which part notifies which: every side of it is made here, once, and wired to the
+others.
 
 A new kind of thing that is kept in order is one more side here, and one more line among `keepers`.
 """
@@ -171,7 +172,7 @@ class Parts(ABC):
         self._restore = RestoreWait(self.ovs, self.in_place)
         self._sessions = 0
         self.refusals = Refusals()
-        # what is wanted otherwise goes, part by part, to whoever keeps it; links, leases and guarantees are asked for
+        # what changed goes, part by part, to its keeper; links, leases and guarantees are read
         self.keepers: dict[str, tuple[Keeper, ...]] = {
             **{role: (bridge,) for role, bridge in self.bridges.items()},
             ROW: (self.ovs,),
@@ -189,7 +190,7 @@ class Parts(ABC):
         self._was_in_place = asyncio.Event()
 
     def _handlers(self) -> Iterable[PacketInHandler]:
-        from netweft.agent.packet_in_handlers import handlers  # loaded when somebody asks, or once all is in place
+        from netweft.agent.packet_in_handlers import handlers  # loaded on the first request, or once all is in place
 
         return handlers(self.settings, self.desired, self.resolver, self.failover, self.handover)
 

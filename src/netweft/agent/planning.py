@@ -1,4 +1,4 @@
-"""What the agent would change now, when somebody asks; it changes nothing."""
+"""What the agent would change now, on request; it changes nothing."""
 
 import asyncio
 from typing import TYPE_CHECKING

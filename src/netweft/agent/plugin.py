@@ -48,7 +48,7 @@ class L2Agent(Protocol):
 
 @runtime_checkable
 class Explains(Protocol):
-    """What an L2 agent may do besides, for who asks on the node."""
+    """What an L2 agent may answer besides, to commands on the node."""
 
     async def explain(self, name: str) -> bytes:
         """How a port here is, as JSON.  Raises NotKnown."""

@@ -9,7 +9,7 @@ from netweft.services.fields import object_bits
 
 
 class Refusals:
-    """text: all of them, in words; empty when there are none.  of_no_port: those that no port's status tells."""
+    """text: all of them, in words; empty when there are none.  of_no_port: those that no port's status shows."""
 
     def __init__(self) -> None:
         self.text = ""

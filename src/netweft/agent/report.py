@@ -17,7 +17,7 @@ ANEW = "it is being wired anew"
 class Reporter:
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._delta: Delta[str, PortStatus] = Delta()  # what is so, and what was told
+        self._delta: Delta[str, PortStatus] = Delta()  # the current state, and what was reported
         self._owes_all = False
         self._left: set[str] = set()
         # seen so; no more once it is said or it is taken away -> the name of the next plugging
@@ -25,7 +25,7 @@ class Reporter:
 
     def left(self, port_ids: Iterable[str], plugged: Collection[str] = ()) -> None:
         """These are not the node's any more: the server is notified which of them are not plugged in, also of one
-        that is plugged in anew before it is told.  plugged: see `tell`."""
+        that is plugged in anew before it was reported.  plugged: see `tell`."""
         for port_id in port_ids:
             self._left.add(port_id)
             if port_id in self._delta.desired or port_id in plugged:

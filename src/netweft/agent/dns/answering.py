@@ -1,6 +1,6 @@
-"""A query of a VM's to its answer, out of what its network's ports are called (RFC 1035, RFC 6891).
+"""A VM's DNS query to its answer, from the names of its network's ports (RFC 1035, RFC 6891).
 
-What is asked of other names is left to who knows them.  An answer lives for some seconds only: addresses move.
+Queries for other names are forwarded.  An answer's TTL is a few seconds: addresses move.
 """
 
 from ipaddress import ip_address
@@ -100,7 +100,7 @@ def failed(query: dns.message.Message) -> bytes:
 
 
 def fitted(query: dns.message.Message, wire: bytes) -> bytes:
-    """For UDP: what does not fit is asked again by TCP."""
+    """For UDP: what does not fit is truncated, and queried again over TCP."""
     room = min(max(query.payload, UDP_LEAST), UDP_MOST)
     if len(wire) <= room:
         return wire

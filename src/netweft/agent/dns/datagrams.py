@@ -44,7 +44,7 @@ class Datagrams:
             self._take(peer[0], data, partial(self._reply, to, peer))
 
     def _reply(self, to: list[tuple[int, int, bytes]], peer: Any, wire: bytes) -> None:
-        with contextlib.suppress(OSError):  # who gets no answer asks again
+        with contextlib.suppress(OSError):  # a client without an answer queries again
             self._socket.sendmsg([wire], to, 0, peer)
 
 

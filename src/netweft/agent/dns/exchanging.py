@@ -1,7 +1,7 @@
-"""A query to a name server and its answer, as bytes: that is passed on, and no more of it is read than whose it is.
+"""A query to a name server and its answer, forwarded as bytes: only the header is parsed.
 
-Whoever asks may have written the answer, too, at a name server of his own: reading all of one of 64 KiB takes this
-process half a second.
+A client may control the answer, too, with a name server of its own: parsing one of 64 KiB takes this process half a
+second.
 """
 
 import asyncio

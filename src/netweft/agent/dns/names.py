@@ -1,4 +1,4 @@
-"""What ports are called, by network: nobody learns a name of a network that he is not on."""
+"""The ports' DNS names, by network: a VM can look up names of its own networks only."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from netweft.agent.desired import Part
 from netweft.model.names import fully_qualified, host_name, pointer, rooted
 from netweft.services.names import Named, Place
 
-Key: TypeAlias = tuple[str, Place]  # of a port, as services/kinds tells it
+Key: TypeAlias = tuple[str, Place]  # of a port, as services/kinds defines it
 HOST: Final = "host-"
 
 
@@ -50,7 +50,7 @@ class Names:
         ]
 
     def name(self, network_id: str, name: str) -> str:
-        """name: the one that is asked for an address's name.  Empty: nobody there has the address."""
+        """name: of an address's PTR record.  Empty: no port there has the address."""
         for one in self._who(network_id, name):
             own = next(address for address in one.addresses if pointer(address) == name)
             return fully_qualified(one.name or host_name(own), self._domains(one)[0])

@@ -1,1 +1,1 @@
-"""Health monitors of load balancers: the agent asks the members that are on its node how they are."""
+"""Health monitors of load balancers: the agent probes the members that are on its node."""

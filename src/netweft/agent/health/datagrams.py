@@ -1,7 +1,7 @@
-"""Members that are asked without a connection: by ICMP, UDP and SCTP's first message.
+"""Probes without a connection: PING, UDP-CONNECT and SCTP.
 
-What a port of UDP says is no answer of its own: it is well unless its host says that nobody listens there, as Octavia
-has it.  SCTP is asked by hand (RFC 9260), so that neither side keeps anything, and no kernel has to know it.
+UDP has no answer of its own: a member is up unless its host sends port unreachable, as in Octavia.  SCTP's INIT is
+built by hand (RFC 9260), so that neither side keeps state, and no kernel has to support it.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from netweft.services.health.watched import Watched
 QUIET_SECONDS: Final = 1.0  # nobody has said within it that nothing listens
 SAID: Final = b"Health check"
 _ICMP, _ICMPV6, _UDP, _SCTP = 1, 58, 17, 132
-_ECHO: Final = {4: (_ICMP, 8, 0), 6: (_ICMPV6, 128, 129)}  # protocol, type asked, type answered
+_ECHO: Final = {4: (_ICMP, 8, 0), 6: (_ICMPV6, 128, 129)}  # protocol, type of request, type of reply
 _UNREACHABLE: Final = {4: (_ICMP, 3), 6: (_ICMPV6, 1)}
 _PACKET: Final = 2048
 _INIT, _INIT_ACK, _ABORT = 1, 2, 6
@@ -40,7 +40,7 @@ async def ping(ground: Ground, watched: Watched, port: int) -> Heard:
 
 
 async def connect(ground: Ground, watched: Watched, port: int) -> Heard:
-    """Shorter than the timeout: who is asked and is well says nothing."""
+    """Shorter than the timeout: a member that is up sends nothing."""
     with ExitStack() as open_:
         errors = open_.enter_context(_opened(ground, watched, socket.SOCK_RAW, _UNREACHABLE[watched.version][0]))
         found = open_.enter_context(_opened(ground, watched, socket.SOCK_DGRAM, 0, port))

@@ -28,7 +28,7 @@ OURS: Final = frozenset(
 
 
 class CannotAsk(Exception):
-    """Nothing was asked, so that nothing is known: it is this host's fault."""
+    """No probe was sent, so that nothing is known: a fault of this host."""
 
 
 @dataclass(frozen=True)

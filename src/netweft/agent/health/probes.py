@@ -27,7 +27,7 @@ ASKING: Final[Mapping[str, Asking]] = {
 
 
 async def ask(ground: Ground, watched: Watched, port: int) -> Heard | None:
-    """port: that it is asked from.  None: it could not be asked, for a fault of this host's."""
+    """port: the source port.  None: no probe could be sent, for a fault of this host."""
     try:
         async with asyncio.timeout(watched.check.timeout):
             return await ASKING[watched.check.type](ground, watched, port)

@@ -1,4 +1,4 @@
-"""All members that this node watches: who is asked follows what is wanted, once its flows are in place."""
+"""All members that this node probes: follows what is wanted, once its flows are in place."""
 
 import asyncio
 import socket
@@ -39,7 +39,7 @@ class HealthSide:
                 watch.stop()
 
     def change(self, part: Part[Any, Any]) -> None:
-        """A member that is not watched any more is not asked from now on: its flows may be others' soon."""
+        """A member that is not watched any more gets no more probes: its flows may be others' soon."""
         for id in part.deletes:
             self._waiting.pop(id, None)
             if watch := self._watches.pop(id, None):

@@ -1,4 +1,4 @@
-"""Members that are asked over TCP: whether they accept, speak TLS, or answer HTTP as they are expected to."""
+"""Probes over TCP: TCP, TLS-HELLO, HTTP and HTTPS."""
 
 import asyncio
 import contextlib

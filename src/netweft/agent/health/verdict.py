@@ -34,15 +34,15 @@ class Verdict:
         return False
 
     def condemn(self, why: str) -> bool:
-        """It cannot be asked: nothing has to be tried."""
+        """It cannot be probed: no probe is needed."""
         changed = self.status != ERROR
         self.status, self.why = ERROR, why
         self.failures = self._successes = 0
         return changed
 
     def pause(self, check: Check, took: float) -> float:
-        """Until it is asked next, from when it was asked last.  Where it has not answered the first time, the time that
-        was waited for that is made up for: it is told within `delay` x `max_retries_down`."""
+        """From the last probe to the next.  The first missed answer's waiting time is made up for, so that a failure is
+        reported within `delay` x `max_retries_down`."""
         left = check.fall - 1
         if self.status != ERROR and self.failures and left > 0:
             return max(took, check.delay - took / left)

@@ -1,4 +1,4 @@
-"""One member that is watched: asked again and again, one question at a time."""
+"""One member that is watched: probed periodically, one probe at a time."""
 
 import asyncio
 import random
@@ -23,7 +23,7 @@ _PORTS: Final = ~ends.PORTS_MASK & 0xFFFF
 
 
 class Watch:
-    """tell: what is said of it has changed.  asked: counts answers, `well` and `failed`."""
+    """tell: its status has changed.  asked: counts probes, `well` and `failed`."""
 
     def __init__(
         self, watched: Watched, ground: Ground, tell: Callable[[MemberHealth], None], asked: Counter[str]
@@ -45,7 +45,7 @@ class Watch:
         return MemberHealth(member_id=self.watched.member_id, status=status, why=self.verdict.why[:MOST_WHY])
 
     def change(self, watched: Watched) -> None:
-        """What was found out holds for whatever is asked now, until that is answered."""
+        """The last status holds for a changed probe, until that is answered."""
         before, self.watched = self.watched, watched
         if replace(before, known="") != replace(watched, known=""):
             self.stop()
@@ -66,7 +66,7 @@ class Watch:
             self._task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        """Of whom nothing is known, is asked at once; all others are spread, so that not all are asked together."""
+        """A member of unknown status is probed at once; all others are spread over the delay."""
         clock = asyncio.get_running_loop().time
         if self.verdict.status is not None:
             await asyncio.sleep(random.random() * self.watched.check.delay)

@@ -1,8 +1,8 @@
 """One bridge's flows: a connection that is kept up, and a driver while there is one.
 
 A bridge that is not there yet, or whose vswitchd is away, is waited for; when it is back its flows are read anew.
-One that carries nothing for us is left alone but for a look now and then: vswitchd's one thread asks every connection
-each time around, and that is time in which it forwards nothing (docs/decisions/0193).
+One that carries nothing for us is left alone but for a look now and then: vswitchd's main thread serves every
+connection each turn, and forwards nothing meanwhile (docs/decisions/0193).
 """
 
 import asyncio
@@ -41,7 +41,7 @@ async def _nothing(_: OpenFlowConnection) -> None:
 
 
 class BridgeSide:
-    """role: as in BridgeFlow.  wanted: all flows that should be there, asked once per connection.
+    """role: as in BridgeFlow.  wanted: all flows that should be there, called once per connection.
     wake: called when there is something to do.  taking_away: called before flows go, or do less, where anybody cares.
     meters: where flows go through some.  fragments: where flows look at them.  datapath: where they need some of it.
     place: which one of its role it is on this node, by number.
@@ -119,7 +119,7 @@ class BridgeSide:
         while True:
             try:
                 connection = await OpenFlowConnection.connect(self._socket)
-            except OpenFlowError:  # not there (yet): whoever waits for it is told why by the rows' side
+            except OpenFlowError:  # not there (yet): why is reported by the rows' side
                 self._away()
                 await self._pause(backoff.failed(clock()))
                 continue
@@ -209,8 +209,7 @@ class BridgeSide:
         self._wake()
 
     def _others(self, connection: OpenFlowConnection) -> Iterator[Awaitable[object]]:
-        """What is asked besides, before anything is changed: side by side, since each is a turn of vswitchd's to wait
-        for."""
+        """Further requests before anything is changed: concurrently, since each waits for a turn of vswitchd."""
         if self.on_packet is not None:
             yield connection.watch_packets(AGENT, self.on_packet)
         if self._datapath:
@@ -273,7 +272,7 @@ class BridgeSide:
         at them.  Returns how much was written.
 
         Raises OpenFlowError."""
-        driver = self._driver  # should it be another one meanwhile, that one's flows are not what this was asked for
+        driver = self._driver  # should it be another one meanwhile, this request was not for that one's flows
         if driver is None or (not delete and self._is_of_another_version(driver)):
             return 0
         put = await self._meters.put() if self._meters else 0
@@ -303,7 +302,7 @@ class BridgeSide:
             await self._driver.send_packets((packet.frame, packet.actions) for packet in packets)
 
     def answer(self, packet: Packet) -> None:
-        """At once, and never again: whoever gets no answer asks again."""
+        """At once, and without a retry: a client without an answer sends its request again."""
         if self._connection is not None:
             with contextlib.suppress(ConnectionLost):
                 self._connection.send_packet_soon(packet.frame, packet.actions)

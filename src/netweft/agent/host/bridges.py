@@ -71,7 +71,7 @@ class Bridges(Mapping[str, BridgeSide]):
         return [side for role, side in self.items() if role not in self._missing]
 
     async def asked(self, seconds: float) -> None:
-        """Returns when each has been asked what is on it, or does not answer; at the latest after so long."""
+        """Returns when each one's flows were read, or it does not answer; at the latest after so long."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.gather(*(side.asked.wait() for side in self.values()))

@@ -1,4 +1,4 @@
-"""What one bridge's datapath can do, as ovs-vswitchd says: asked whenever the bridge is connected anew.
+"""What one bridge's datapath supports, as ovs-vswitchd says: read whenever the bridge is connected anew.
 
 Number of meters apart (agent/meters), which OpenFlow says.
 """
@@ -14,10 +14,10 @@ log = structlog.get_logger(__name__)
 
 
 class BridgeDatapath:
-    """compares_lengths: whether it tells packets longer than so many bytes from others; assumed until it is asked.
-    writes_discovery: whether it can write all of an answer of neighbour discovery; until it is asked the userspace one
-    is taken to be able to, as it is: else all routers were rendered a second time as soon as it was asked.
-    What is asked of one that cannot is done by vswitchd, for each packet, at a hundredth of the speed.
+    """compares_lengths: whether it has `check_pkt_larger`; assumed until it is read.
+    writes_discovery: whether it can write all of an answer of neighbour discovery; until it is read the userspace one
+    is assumed to, which it can: else all routers would be rendered a second time as soon as it is read.
+    What a datapath does not support vswitchd does for each packet, at a hundredth of the speed.
     problem: what it lacks of what our flows need, for the node's status; "" for nothing."""
 
     def __init__(self, run_dir: Path, bridge: str) -> None:
@@ -29,14 +29,14 @@ class BridgeDatapath:
         self._asked = False
 
     def assume(self, datapath_type: str) -> None:
-        """Until it is asked."""
+        """Until it is read."""
         if not self._asked:
             self.writes_discovery = datapath_type == "netdev"
 
     async def read(self) -> None:
         try:
             said = await command(self._run_dir, features.COMMAND, self._bridge)
-        except CommandFailed as error:  # as before: it is asked again when the bridge is connected anew
+        except CommandFailed as error:  # as before: it is read again when the bridge is connected anew
             log.warning("what the datapath can do is not known", bridge=self._bridge, problem=str(error))
             return
         self._asked = True

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 
 class LldpSide:
-    """socket: of lldpd; empty: it is not asked.  changed: called when something else was learned."""
+    """socket: of lldpd; empty: not read.  changed: called when a neighbour changed."""
 
     def __init__(self, socket: str, seconds: float, changed: Callable[[], None]) -> None:
         self._socket, self._seconds, self._changed = socket, seconds, changed

@@ -11,8 +11,8 @@ from netweft.services.fields import METERS_MASK, OUR_METERS
 
 
 class BridgeMeters:
-    """wanted: all that should be there, asked once per connection.
-    possible: whether the datapath has meters; assumed until it is asked."""
+    """wanted: all that should be there, called once per connection.
+    possible: whether the datapath has meters; assumed until it is read."""
 
     def __init__(self, wanted: Callable[[], Mapping[int, DropMeter]]) -> None:
         self.possible = True

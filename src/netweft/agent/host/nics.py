@@ -32,7 +32,7 @@ class NicsSide:
         self._changed = asyncio.Event()
 
     def change(self, part: RowChanges) -> None:
-        """Of rows that are wanted; those of NICs are told from others."""
+        """Of rows that are wanted; those of NICs are distinguished from others."""
         for kind, name in part.deletes:
             if kind == "port" and name in self._ports:
                 del self._ports[name]

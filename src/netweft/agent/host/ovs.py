@@ -26,7 +26,7 @@ VSWITCHD_SECONDS = 10.0
 
 
 class OvsSide:
-    """bridge: where VIFs are plugged in.  wanted: all rows that should be there, asked once per connection.
+    """bridge: where VIFs are plugged in.  wanted: all rows that should be there, called once per connection.
     wake: called when there is something to do."""
 
     def __init__(
@@ -85,7 +85,7 @@ class OvsSide:
         return OvsView(self.connection.replica) if self.connection else None
 
     def take_plugged(self) -> Mapping[str, Vif | None]:
-        """What is plugged in otherwise than when this was asked last; None: nothing any more."""
+        """What was plugged differently since the last call; None: nothing any more."""
         plugged, self._plugged = self._plugged, {}
         return plugged
 
@@ -127,7 +127,7 @@ class OvsSide:
         self._wake()
 
     async def statistics(self, interfaces: Iterable[str]) -> dict[str, dict[str, int]]:
-        """By name: what vswitchd has counted, some seconds ago at most.  Read when asked for: a monitor would wake us
+        """By name: what vswitchd has counted, some seconds ago at most.  Read on demand: a monitor would wake us
         for each count.  Raises OvsdbError."""
         if self.connection is None:
             return {}

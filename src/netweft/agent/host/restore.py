@@ -22,7 +22,7 @@ RETRY_SECONDS = 1.0
 
 
 class RestoreWait:
-    """in_place: whether all wanted flows are on the bridges; asked again after vswitchd has caught up."""
+    """in_place: whether all wanted flows are on the bridges; called again after vswitchd has caught up."""
 
     def __init__(self, ovs: OvsSide, in_place: Callable[[], bool]) -> None:
         self._ovs = ovs

@@ -1,4 +1,4 @@
-"""STT's carrier on this node: started where it is not there, told what there is, started again when it has ended.
+"""STT's carrier on this node: started where it is not running, configured, restarted when it has ended.
 
 It goes on when this process ends, whatever ends it; the next one finds it by its socket.
 """

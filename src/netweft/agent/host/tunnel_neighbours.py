@@ -1,10 +1,10 @@
-"""Has Open vSwitch ask again for the neighbours of tunnels that it does not know, where it resolves them itself (the
-userspace datapath).
+"""Has Open vSwitch resolve unknown neighbours of tunnels again, where it resolves them itself (the userspace datapath).
 
-By itself it asks only with a packet that its cache has no flow for, and learns only from such an answer.  When one is
-lost, the flow that says drop stays as long as packets use it, and no VM reaches the other node: docs/decisions/0466.
-A packet of ours is always looked up anew, and an answer is once its flow has been forgotten.  Ours goes to key 0, which
-no network has, so the other end drops it.
+By itself it sends ARP or ND only for a packet that misses the megaflow cache, and learns only from such an answer.
+When
+that is lost, the megaflow that drops stays as long as packets use it, and no VM reaches the other node:
+docs/decisions/0466.  A packet-out of ours is always looked up anew, and an answer is once its megaflow has expired.
+Ours goes to key 0, which no network has, so the other end drops it.
 """
 
 import asyncio
@@ -40,12 +40,12 @@ class TunnelNeighbours:
         self._nodes: Mapping[str, Node] | None = None
         self._ends: dict[str, Prefix] = {}
         self._overlay: int | None = None
-        self._next_hops: dict[str, tuple[float, str]] = {}  # tunnel end -> when it was asked, what it is reached by
+        self._next_hops: dict[str, tuple[float, str]] = {}  # tunnel end -> when it was resolved, its next hop
         self._changed = asyncio.Event()
 
     def want(self, nodes: Mapping[str, Node], own: str, overlays: Iterable[int | None]) -> None:
-        """Of each turn, so nodes are looked at only where one has been told.  nodes: those with which this one, whose
-        end is `own`, shares a network."""
+        """Called in each turn, so nodes are looked at only where one has changed.  nodes: those with which this one,
+        whose end is `own`, shares a network."""
         overlay = next((ofport for ofport in overlays if ofport is not None and ofport > 0), None)
         if nodes is self._nodes and overlay == self._overlay:
             return
@@ -63,7 +63,7 @@ class TunnelNeighbours:
             self._changed.clear()
             try:
                 pause = min(_LONGER * pause, LONGEST_PAUSE) if await self._ask() else PAUSE
-            except CommandFailed as error:  # vswitchd is away: it is asked again
+            except CommandFailed as error:  # vswitchd is away: tried again
                 log.debug("neighbours of tunnels are not known", problem=str(error))
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause if self._ends else None):
@@ -86,7 +86,7 @@ class TunnelNeighbours:
         return bool(asked)
 
     async def _next_hop(self, name: str) -> str:
-        """Itself, while there is no route: that is asked again soon."""
+        """Itself, while there is no route: tried again soon."""
         now = asyncio.get_running_loop().time()
         if name in self._next_hops and now - self._next_hops[name][0] < ROUTE_SECONDS:
             return self._next_hops[name][1]

@@ -1,6 +1,6 @@
 """Keeps the host's own connection tracking away from this node's tunnels, by a table of its firewall that is ours.
 
-Whoever loads his own rules may flush all tables: so it is looked at again, now and then.
+Other rule sets may flush all tables when loaded: so it is checked now and then.
 """
 
 import asyncio

@@ -18,7 +18,7 @@ Names = tuple[str, str]
 
 
 class Look(Protocol):
-    """What is asked of Open vSwitch's database."""
+    """What is read from Open vSwitch's database."""
 
     def ofport(self, interface: str) -> int | None: ...
     def datapath_of(self, bridge: str) -> str | None:

@@ -42,7 +42,7 @@ class Asking:
 
     @property
     def ids(self) -> list[str]:
-        """What is asked for at the moment."""
+        """Addresses that are being probed."""
         return [id for id, task in self._tasks.items() if not task.done()]
 
     def begin(
@@ -53,8 +53,9 @@ class Asking:
         most: float = FOR_EVER,
         silence: Silence = SOON,
     ) -> None:
-        """Unless it is asked for already.  questions: None as long as they cannot be asked.  is_free: called once.
-        most: seconds that one who answers is waited for.  silence: by which nobody has it."""
+        """Unless it is being probed already.  questions: None as long as they cannot be sent.  is_free: called once.
+        most: seconds to wait for one who answers to release it.  silence: seconds without an answer after which
+        it is free."""
         task = self._tasks.get(id)
         if task is None or task.done():  # done: it has failed
             self._tasks[id] = asyncio.create_task(self._ask(id, questions, is_free, most, silence))

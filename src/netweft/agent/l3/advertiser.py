@@ -1,8 +1,8 @@
-"""Says router advertisements to the ports here: who asks is answered, the others hear it unasked.
+"""Sends router advertisements to the ports here, solicited and unsolicited.
 
-Unasked a port hears what is new at once, and again a little later, since its VM may not have listened yet; what holds
-it hears from time to time (RFC 4861 6.2).  Remembers what each has heard, and says as well what holds no longer.
-After a restart it is taken for granted that all have heard what is there; they hear it once more, not all at once.
+Unsolicited ones come at once when something changed, again a little later, since the VM may not have listened yet, and
+then periodically (RFC 4861 6.2).  Keeps what each port was sent, so that what ended is withdrawn (lifetime 0).
+After a restart all ports are taken to have what is there; they are sent it once more, spread over time.
 """
 
 import asyncio
@@ -48,8 +48,8 @@ class Solicitations:
 
 
 class _Listener(Struct):
-    """A port that is told.  heard: what it has been told last.  news: of that, by the router's MAC, what it is to hear
-    again, as often as there are pauses left."""
+    """A port that gets advertisements.  heard: what it was sent last.  news: of that, by the router's MAC, what is to
+    be sent again, as often as there are pauses left."""
 
     network_id: str
     heard: Advertised | None = None

@@ -20,7 +20,7 @@ SETTLING: Final = 3.0  # seconds until a session that is new counts as down
 
 
 class Look(Protocol):
-    """What is asked of Open vSwitch's database."""
+    """What is read from Open vSwitch's database."""
 
     def bfd_status(self, interface: str) -> dict[str, str] | None: ...
     def ofport(self, interface: str) -> int | None: ...

@@ -1,9 +1,9 @@
 """Which physical networks this node is cut off from: its own NICs there have no carrier, or have it again only just.
 
-no carrier ─▶ nothing leaves by it: gateways and floating IPs go to other nodes, and the server is told
-carrier, and it stays ─▶ gateways may be here again, and the server is told ─▶ floating IPs are with their VMs again
+no carrier ─▶ nothing leaves by it: gateways and floating IPs go to other nodes, reported to the server
+carrier, and it stays ─▶ gateways may be here again, reported to the server ─▶ floating IPs are with their VMs again
 
-One that comes and goes is cut all the time: nothing moves, and nobody is told.
+One that flaps counts as cut all the time: nothing moves, and nothing is reported.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ NEVER = float("inf")
 
 
 class Look(Protocol):
-    """What is asked of Open vSwitch's database."""
+    """What is read from Open vSwitch's database."""
 
     def has_carrier(self, bridge: str) -> bool: ...
 
@@ -32,7 +32,7 @@ class Carriers:
         self._back: dict[str, float] = {}  # physical network -> since when it has a carrier again
 
     def observe(self, look: Look, mappings: Mapping[str, str], *, connected: bool) -> None:
-        """mappings: physical networks to bridges.  connected: to a server, which is told what is cut."""
+        """mappings: physical networks to bridges.  connected: to a server, which gets reports of what is cut."""
         for name in self._back.keys() - mappings.keys():
             del self._back[name]
         for name, bridge in mappings.items():
@@ -59,5 +59,6 @@ class Carriers:
 
     @property
     def apart(self) -> frozenset[str]:
-        """Those on which no floating IP is here: others have them as long as no server is told that they may be."""
+        """Those on which no floating IP is here: others have them as long as no server has the report that they may
+        be."""
         return frozenset(self._back)

@@ -1,7 +1,7 @@
-"""Looks at what flows have counted, now and then, and tells the server: many objects in one report.
+"""Reads the flows' counters periodically, and reports them to the server: many objects in one report.
 
-On disk before it is told, so that an agent that starts anew counts on: whatever passed meanwhile is in the flows.  A
-file that is missing or torn is no memory: then what flows have counted before is left out, as it may have been told.
+On disk before it is reported, so that a restarted agent counts on: whatever passed meanwhile is in the flows.  Without
+the file, or with a torn one, what flows counted before is left out, as it may have been reported.
 """
 
 import asyncio

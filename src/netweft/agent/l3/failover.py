@@ -1,11 +1,11 @@
 """Takes over routers' gateways from nodes that are gone, and leaves them to others when this one is cut off.  Likewise
 what answers physical hosts for a router's interface: it is one more gateway here.
 
-    bfd_status, carriers ─▶ takeover.chosen ─▶ mine?  ─▶ nobody else answers for it? ─▶ taken, announced, told
+    bfd_status, carriers ─▶ takeover.chosen ─▶ mine?  ─▶ nobody else answers for it? ─▶ taken, announced, reported
                                                other's ─▶ no more answered for, what still comes in is taken for a while
 
-Two nodes never answer for one address: who is to have a gateway asks for its address first (ARP, from a MAC of its
-own), and takes it once nobody has answered.  Nothing is remembered but who has it; an agent that is new finds what it
+Two nodes never answer for one address: the node that is to have a gateway probes its address first (ARP, from a MAC of
+its own), and takes it once nobody has answered.  The only state is who has it; a newly started agent finds what it
 answers for in the flows.  docs/decisions/0460 has the why.
 """
 
@@ -43,10 +43,10 @@ A_MOMENT = Silence(4, 4)
 
 
 class Failover:
-    """node: this one.  say: a packet-out on the integration bridge.  tell: the server, what has been taken over.
+    """node: this one.  say: a packet-out on the integration bridge.  tell: reports to the server what was taken over.
 
-    asking: before it takes one.  checking: whether somebody else has taken one while this node stood still.
-    on_said: called with all that is said to this node's own MACs."""
+    asking: probes before it takes one.  checking: whether another node took one while this node stood still.
+    on_said: called with all ARP and ND to this node's own MACs."""
 
     asked = Asked.TAKEOVER
     reasons = frozenset({Reason.ROUTER_TAKEOVER})
@@ -62,7 +62,7 @@ class Failover:
         self._node, self._desired, self._wake, self._tell = node, desired, wake, tell
         self._ports = Ports(node)
         self._seats: dict[str, Seat] = {}
-        self._open: set[str] = set()  # seats that are not wired yet, or whose gateways are still asked for
+        self._open: set[str] = set()  # seats that are not wired yet, or whose gateways are still being probed
         self._found: frozenset[int] = frozenset()  # cookies of flows that answer for gateways, until they are others
         self._knew_all = False  # when it was observed last
         self._was_read = False  # the bridge, ever: before, nothing that is wanted gets there
@@ -167,8 +167,9 @@ class Failover:
         self._choose(id, seat)
 
     def _begins_anew(self, port: GatewayPort, seat: Seat) -> bool:
-        """Forgets who it thought has it.  Whose turn it is asks, whoever else may have it: two that saw each other's
-        end at the same time would wait for each other.  Who saw nobody knows nothing better than the order."""
+        """Forgets which node was thought to have it.  The node whose turn it is probes, whoever else may have it: two
+        that saw each other's end at the same time would wait for each other.  Without any sighting the order
+        decides."""
         sees = self._sightings
         turn = next((host for host in port.order if sees.can(host)), "")
         return self._node in (turn, seat.order.now) or sees.is_back(port.order[0]) or sees.is_just_back
@@ -270,7 +271,7 @@ class Failover:
         self._wake()
 
     def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
-        """What answers a question of this node's, or asks as it would."""
+        """What answers a probe of this node, or is such a probe of another's."""
         said = arp.reply(packet.frame) or icmp.advertised(packet.frame)
         if said is None:
             return self.asks(packet.frame)
@@ -316,8 +317,8 @@ class Failover:
             self._tell([id])
 
     def _answers_too(self, id: str, seat: Seat) -> None:
-        """Somebody else.  That one leaves it, where it stood still and asks at this moment; if it still answers a tick
-        later, this one does."""
+        """Another node answers, too.  That one leaves it, if it stood still and is checking at this moment; if it still
+        answers a tick later, this one leaves it."""
         if seat.doubles:
             self._was_taken(id, seat)
         else:
@@ -335,7 +336,7 @@ class Failover:
         self._again()
 
     def asks(self, frame: bytes) -> Iterable[Packet]:
-        """Somebody else is about to take a gateway: if this node has just done so, or is before it, it is told."""
+        """Another node is about to take a gateway: it gets an answer if this node has just done so, or is before it."""
         question = arp.probe(frame)
         for id in self._meant(question.address) if question else ():
             seat = self._seats[id]
@@ -355,7 +356,7 @@ class Failover:
             yield who.to_wire(arp.answer(who.wire[0] if who.wire else b"", question))
 
     def _meant(self, address: IpAddress) -> list[str]:
-        """For which gateways one asks that asks for this address, among those that may be here."""
+        """The gateways, among those that may be here, that a probe of this address is for."""
         asked_for = self._ports.asked_for.get(str(address), ())
         return [id for id in asked_for if id in self._seats and self._node in self._seats[id].order.hosts]
 

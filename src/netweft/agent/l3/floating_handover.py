@@ -1,11 +1,11 @@
 """A floating IP that comes to this node is answered for once the node before has let it go: never two at once.
 
     it comes ─▶ translated here at once ─▶ nobody answers for it ─▶ answered for, announced
-    it goes  ─▶ answered for no more ─▶ whoever waits for it is told
+    it goes  ─▶ answered for no more ─▶ the node that waits for it is notified
 
-Whose place it is all nodes know from the server, each in its own time (`services/l3/floating_ips/places`).  Nobody is
-asked where nobody else can have it: it is new, or an agent that is new finds that it is answered for here.  One that is
-with its gateway is answered for where that is (`failover`).  docs/decisions/0434 has the why.
+Whose place it is all nodes know from the server, each in its own time (`services/l3/floating_ips/places`).  There is
+no probe where no other node can have it: it is new, or a restarted agent finds that it is answered for here.  One that
+is with its gateway is answered for where that is (`failover`).  docs/decisions/0434 has the why.
 """
 
 import asyncio
@@ -55,9 +55,9 @@ class Seat(Struct):
 
 
 class FloatingHandover:
-    """node: this one.  say: a packet-out on the integration bridge.  tell: the server, what nobody else has, by its id
-    and how often it was led elsewhere until then.  on_said: called with all that is said to the MACs that this node
-    asks by."""
+    """node: this one.  say: a packet-out on the integration bridge.  tell: reports to the server what no other node
+    has, by its id and how often it was led elsewhere until then.  on_said: called with all ARP and ND to the MACs of
+    this node's probes."""
 
     asked = Asked.TAKEOVER
     reasons = frozenset({Reason.FLOATING_TAKEOVER})
@@ -77,7 +77,7 @@ class FloatingHandover:
         self._of_router: defaultdict[str, set[str]] = defaultdict(set)  # router -> those that lead by it
         self._touched: set[str] = set()  # since it was wired last
         self._looked_at = 0
-        self._let_go: dict[str, Seat] = {}  # and not told yet
+        self._let_go: dict[str, Seat] = {}  # and not reported yet
         self._found: frozenset[int] = frozenset()  # cookies of flows that answer, until they are others
         self._in_doubt, self._knew_all = True, False
         self._was_read = False  # the bridge, ever: before, nothing that is wanted gets there
@@ -97,7 +97,7 @@ class FloatingHandover:
         return cookie(Reason.FLOATING_ANSWERS, id) in self._found
 
     def doubt(self) -> None:
-        """The server tells all that concerns this node: nobody knows for how long it has been so."""
+        """The server has sent the whole view: for how long it has been so is unknown."""
         self._in_doubt = True
 
     def observe(self) -> None:
@@ -246,7 +246,7 @@ class FloatingHandover:
             yield from self._hears(id, here, question)
 
     def _hears(self, id: str, here: LocalFloatingIp, question: arp.Said) -> Iterable[Packet]:
-        """Another node asks, or has let it go.  Of two that ask one has not heard yet whose it is: both wait."""
+        """Another node probes, or has released it.  Of two that probe one does not know yet whose it is: both wait."""
         who, nobody = int.from_bytes(question.mac, "big"), asking_mac("", id)
         if who == nobody:
             self.asking.let_go(id)

@@ -1,7 +1,8 @@
-"""Tells the VMs here that a router has an address of their network, with which MAC: a router in the place of another
-one has another MAC, and who knows the old one would send to it until its kernel asks again.
+"""Announces router interfaces to the VMs here, by gratuitous ARP and unsolicited advertisements: a router in the place
+of another one has another MAC, and VMs would use the old one until their neighbour entry expires.
 
-Each node tells its own VMs, several times, since once may get lost.  What is there when the agent starts is known.
+Each node announces to its own VMs, several times, since one may get lost.  What is there when the agent starts counts
+as announced.
 """
 
 from collections.abc import Callable

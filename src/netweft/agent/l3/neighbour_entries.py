@@ -28,9 +28,8 @@ class Question(Struct):
 
 
 class Known(Struct):
-    """requester: whose router has asked first, by its gateway's or interface's port; empty for what the agent
-    before this
-    one knew.  again: when it is asked for again."""
+    """requester: the router that requested it first, by its gateway's or interface's port; empty for entries of the
+    agent before this one.  again: when it is probed again."""
 
     mac: bytes
     since: float

@@ -1,8 +1,8 @@
-"""How many addresses that nobody knows one port may have: its share of what each node holds of its network.
+"""How many addresses unknown to the database one port may have: its share of each node's entries of its network.
 
-All that a port says of itself passes the node that it is on, and each node asks again for what it knows (`resolver`):
-what a port has not said for a while is known nowhere.  One that says that it has more than its share is not heard until
-all of it is forgotten.
+All that a port announces passes its own node, and each node probes its entries again (`resolver`): an address that a
+port has not confirmed for a while is known nowhere.  A port that announces more than its share is ignored until all of
+its entries have expired.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from netweft.services.values import Asked
 log = structlog.get_logger(__name__)
 
 MOST = 256  # addresses; a node holds 1,024 of a network
-WITHIN = 30.0  # seconds; what is known is asked for again after 25, and given up 3.5 later
+WITHIN = 30.0  # seconds; an entry is probed again after 25, and removed 3.5 later
 DEAF_FOR = 2 * WITHIN
 
 

@@ -1,10 +1,10 @@
 """Next hops of which a route has several: whether each answers, so that one that does not is left out.
 
-Each is asked (ARP, ND) once a second.  Who has left a few questions in a row without an answer is silent until he
-answers again; what led to him goes by the others.  Nobody is silent from the start: he is asked first.
+Each is probed (ARP, ND) once a second.  One that leaves a few probes in a row without an answer is silent until it
+answers again; its share goes to the others.  None is silent from the start: it is probed first.
 
-Outside the gateway's node asks, and the answer is for it.  On networks inside all nodes of the router watch, and hear
-whatever one of them was answered: who hears that a next hop lives has no question of his own for a while.
+Outside the gateway's node probes, and the answer is for it.  On networks inside all nodes of the router watch, and see
+the answers to each other's probes: a node that saw one sends no probe of its own for a while.
 """
 
 import random
@@ -31,11 +31,11 @@ log = structlog.get_logger(__name__)
 EVERY: Final = 1.0  # seconds between two questions; while there is no answer, AGAIN
 AGAIN: Final = 0.25
 MOST_UNANSWERED: Final = 4
-SPREAD: Final = 0.5  # what is asked by all nodes is asked again by up to so much later
+SPREAD: Final = 0.5  # where all nodes probe, up to so much later
 
 
 class Watched(NamedTuple):
-    """port: the gateway's or interface's, by which it is asked."""
+    """port: the gateway's or interface's, which probes come from."""
 
     port: str
     address: IpAddress
@@ -84,7 +84,7 @@ class NextHopWatch:
         return answered
 
     def heard_inside(self, network_id: str, said: arp.Said) -> bool:
-        """What was said to a router on a network.  Whether the address is asked for here, and nobody is known to have
+        """ARP or ND to a router on a network.  Returns whether the address is probed here, and no host is known to have
         it."""
         found = False
         for watched, state in list(self._states.items()):
@@ -151,7 +151,7 @@ def _by_gateway(gateway: Gateway, address: IpAddress) -> Iterator[Packet]:
 
 
 def _inside(desired: Desired) -> Iterator[tuple[Watched, Target]]:
-    """Who is known is asked alone."""
+    """By unicast where the MAC is known."""
     for router, interface in desired.watching():
         requester = by_interface(desired, router, interface)
         for hop in interface.watched:

@@ -1,6 +1,6 @@
-"""As whom the agent asks who has an address: as a router, by its gateway or by one of its interfaces.
+"""The sender of the agent's ARP and ND requests: a router, by its gateway or one of its interfaces.
 
-On a physical wire each node asks by a MAC of its own, which the answer is for; VMs here hear the router's.
+On a physical wire each node's requests have a MAC of its own, to which the answer goes; VMs here see the router's.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,8 +22,8 @@ from netweft.services.values import LocalNetwork
 
 
 class Requester(NamedTuple):
-    """port_id: of the gateway or interface.  own: its addresses.  on_link: whose are asked for; next_hops: what routes
-    lead to.  wire: the MAC and the OpenFlow port by which an interface asks on a physical network."""
+    """port_id: of the gateway or interface.  own: its addresses.  on_link: prefixes that it resolves; next_hops: what
+    routes lead to.  wire: the MAC and the OpenFlow port of an interface's requests on a physical network."""
 
     port_id: str
     network: LocalNetwork
@@ -42,7 +42,7 @@ class Requester(NamedTuple):
         return _single(address) in self.next_hops
 
     def questions(self, target: IpAddress, known: bytes | None) -> Iterator[Packet]:
-        """known: who alone is asked, whether he still has it."""
+        """known: the MAC for a unicast probe."""
         if self.wire is None:
             yield from (to_network(self.network.vlan, frame) for frame in self._frames(self.mac, target, known))
             return
@@ -151,8 +151,8 @@ def _vips(desired: Desired) -> Iterator[Answering]:
 def requester(
     desired: Desired, router: LocalRouter, vlan: int | None, address: IpAddress, own: bytes
 ) -> Requester | None:
-    """As whom it asks for a next hop in the network with this local VLAN, for a packet that leaves with this MAC.
-    None: nobody can have the address but who is known."""
+    """The requester for a next hop in the network with this local VLAN, for a packet that leaves with this MAC.
+    None: no unknown host can have the address."""
     floating = (one.end for one in router.floating_ips if one.own_mac and octets(one.end.port.mac_address) == own)
     for gateway in map(by_gateway, (*floating, *router.gateways)):
         if vlan in (None, gateway.network.vlan) and gateway.is_on_link(address):
@@ -165,7 +165,7 @@ def requester(
 
 
 def requesters_on(desired: Desired, network_id: str) -> Iterator[Requester]:
-    """Who may go on asking in a network; of gateways that ask for the same the first."""
+    """The requesters of a network; of gateways that request the same address the first."""
     of_it = (one for one in (*desired.gateways(), *desired.standbys()) if one.network.network.id == network_id)
     yield from map(by_gateway, unlike(of_it))
     for router, interface in desired.routers_on(network_id):

@@ -1,8 +1,8 @@
-"""Addresses that the database does not know, outside and on routed networks: asked for (ARP, ND), held, asked again.
+"""Addresses that the database does not know, outside and on routed networks: resolved (ARP, ND), kept, probed again.
 
-The first packets to an address wait for the answer.  What is known is a flow; it is looked at again every now and then,
-and it stays while the answer is right.  It moves when somebody else says that he has it now, as by gratuitous ARP.
-Limits keep who sends to a whole network's addresses from filling the tables, and from taking others' places there.
+The first packets to an address wait for the answer.  An entry is a flow; it is probed again periodically, and stays
+while it is confirmed.  It moves when another MAC announces the address, as by gratuitous ARP.  Limits keep a scan of a
+whole network from filling the tables, and from displacing others' entries.
 """
 
 import asyncio
@@ -39,10 +39,10 @@ log = structlog.get_logger(__name__)
 TICK = 0.25  # seconds
 PATIENCE = (0.25, 0.5, 0.75, 1.0)  # between one question and the next; then nobody is there
 SEEK, SEEK_STEP = 0.45, 0.05  # seconds that somebody waits who wants to know whether it answers
-AGAIN_AFTER = 20.0  # what is known is asked for again
+AGAIN_AFTER = 20.0  # entries are probed again
 LOOK_AHEAD = 5.0  # for what may have to be taken over
-SPREAD = 5.0  # by up to so much later: what one node asks the others hear answered
-FORGET_AFTER = 600.0  # what no packet has asked for since, where much is known
+SPREAD = 5.0  # by up to so much later: other nodes see the answer to one's probe
+FORGET_AFTER = 600.0  # entries that no packet has used since, where there are many
 MOST_WAITING, MOST_PACKETS, MOST_KNOWN = 64, 3, 1024  # addresses of a router; packets to each; addresses of a router
 MOST_OF_ONE, MOST_OF_OTHERS = 16, 48  # of those that wait: for one port here, for all that come by one link
 MUCH = 256  # addresses in a network
@@ -201,7 +201,7 @@ class Resolver:
         return len(waiting) < MOST_WAITING and its_own < most and known < MOST_KNOWN
 
     def said(self, to: bytes, said: arp.Said) -> None:
-        """Only what was asked for is believed."""
+        """Only answers to requests are believed."""
         for place, question in list(self._questions.items()):
             if question.requester.is_gateway and place.address == said.address and question.requester.mac == to:
                 self._is_there(place, said.mac)
@@ -273,7 +273,7 @@ class Resolver:
         return self._ahead
 
     def _look_ahead(self, standbys: Iterable[Gateway], now: float) -> None:
-        """What the routes of gateways lead to that this node may have to take over is asked for beforehand."""
+        """Next hops of gateways that this node may have to take over are resolved beforehand."""
         for standby in standbys:
             who = by_gateway(standby)
             for next_hop in who.next_hops:

@@ -1,4 +1,5 @@
-"""What is known of the gateways that nodes may have to take over from each other, and what was told of them last."""
+"""What is known of the gateways that nodes may have to take over from each other, and what the server sent of them
+last."""
 
 from collections.abc import Mapping
 
@@ -13,7 +14,7 @@ class Seat(Struct):
     """What is known of a gateway.  is_first: of its router; further ones go where that one goes.
     answers: this node, for its addresses.  left: when it was left to another.
     leads_to: the other node that packets go to, also as long as there is nothing better than one that is gone.
-    wired: its network is, so that others can be asked and heard.
+    wired: its network is, so that probes can be sent and answers seen.
     doubles: how often in a row somebody else has answered for it, too."""
 
     port: GatewayPort
@@ -27,9 +28,9 @@ class Seat(Struct):
 
 
 class Ports:
-    """What nodes may have to take over from each other, as it was told last.  node: this one.
+    """What nodes may have to take over from each other, as last set.  node: this one.
 
-    networks: those that this node may have one on.  asked_for: which of these ask for an address when they take it."""
+    networks: those that this node may have one on.  asked_for: which of these are probed before they are taken."""
 
     def __init__(self, node: str) -> None:
         self._node = node
@@ -39,8 +40,8 @@ class Ports:
         self.asked_for: dict[str, list[str]] = {}
 
     def look(self, desired: Desired) -> bool:
-        """Whether it is otherwise, or its routers are: of each turn that is asked, so all of them are looked at only
-        where one has been told."""
+        """Whether it or its routers changed: called in each turn, so all of them are looked at only
+        where one was set."""
         ports, on_wires, routers = desired.view.gateway_ports, desired.on_wires, desired.view.routers
         seen = (ports, on_wires, routers)
         if len(self._seen) == len(seen) and all(one is other for one, other in zip(seen, self._seen, strict=True)):

@@ -2,8 +2,8 @@
 
 From bfd_status in Open vSwitch's database, which vswitchd keeps: an agent that is killed changes nothing.
 
-A vswitchd that stood still (no turn of a processor, a bundle of very many flows) heard nobody meanwhile, and finds all
-of its sessions ended when it goes on.  So does one that is cut off.  Which of the two it is the underlay is asked.
+A vswitchd that stood still (no processor, a bundle of very many flows) received nothing meanwhile, and finds all of its
+sessions down when it goes on.  So does one that is cut off.  A probe of the underlay tells the two apart.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ PATIENCE = 3.0  # seconds that the first of an order has been back without the s
 
 
 class Look(Protocol):
-    """What is asked of Open vSwitch's database."""
+    """What is read from Open vSwitch's database."""
 
     def bfd_status(self, interface: str) -> dict[str, str] | None: ...
 
@@ -29,20 +29,20 @@ class Look(Protocol):
 class Sightings:
     """node: this one.  again: called when time has made a difference.  cut: physical networks it is cut off from.
 
-    reaches: whether any of these hosts is reached at this moment; None: that cannot be asked.
-    on_doubt: called when all sessions have ended at once, as that is asked.
+    reaches: whether any of these hosts is reached at this moment; None: it cannot be probed.
+    on_doubt: called when all sessions went down at once, when that probe begins.
     on_end: called with the hosts whose sessions have ended, likewise: perhaps this node stood still, and not they."""
 
     def __init__(self, node: str, again: Callable[[], None]) -> None:
         self._node, self._again = node, again
         self.cut: frozenset[str] = frozenset()
         self._seen: dict[str, Sight] = {}
-        self._since: dict[str, float] = {}  # host -> when its session was asked for
+        self._since: dict[str, float] = {}  # host -> when its session was requested
         self._ended: dict[str, float] = {}  # host -> when its session was seen to have ended
         self._deaf: dict[str, float] = {}  # host -> since when it does not hear this one
         self._back: dict[str, float] = {}  # host -> since when it can have a gateway
         self._met: set[str] = set()  # hosts whose session has been up
-        self._doubted: set[str] = set()  # hosts whose end was asked about, and whose session has not been up since
+        self._doubted: set[str] = set()  # hosts probed after their session ended, and not up since
         self._asking: asyncio.Task[None] | None = None
         self.reaches: Callable[[Collection[str]], Awaitable[bool]] | None = None
         self.on_doubt: Callable[[], None] = lambda: None

@@ -1,4 +1,4 @@
-"""Whether this node reaches others on the underlay, asked at the moment that it matters."""
+"""Whether this node reaches others on the underlay, probed on demand."""
 
 from collections.abc import Iterable
 from typing import Final

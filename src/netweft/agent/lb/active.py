@@ -1,7 +1,7 @@
-"""Asks conntrack how many connections by way of VIPs are open, now and then, and tells the server.
+"""Counts in conntrack the open connections to VIPs, periodically, and reports them to the server.
 
-A listing stops the userspace datapath's forwarding, perhaps: it is asked for a hundredth of the time at most, and only
-where there are listeners.
+A dump may stop the userspace datapath's forwarding: it takes a hundredth of the time at most, and is made only where
+there are listeners.
 """
 
 import asyncio

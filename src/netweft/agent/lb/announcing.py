@@ -1,7 +1,8 @@
-"""Tells the VMs here which MAC a VIP has: an address that was another balancer's, or a VM's, would be sent to as before
-until their kernels ask again.
+"""Announces VIPs' MACs to the VMs here: an address that was another balancer's, or a VM's, would be sent to as before
+until their neighbour entries expire.
 
-Each node tells its own VMs, several times, since once may get lost.  What is there when the agent starts is known.
+Each node announces to its own VMs, several times, since one may get lost.  What is there when the agent starts counts
+as announced.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
-"""Certificates and keys of the balancers that this node serves: asked of a server once, then in files of root's.
+"""Certificates and keys of the balancers that this node serves: requested from a server once, then kept in root's
+files.
 
-What a reference stands for does not change, so what is in the folder already is not asked for again: HAProxy starts
+What a reference stands for does not change, so what is in the folder already is not requested again: HAProxy starts
 also while no server answers.
 """
 

@@ -1,7 +1,7 @@
-"""Asks each HAProxy of this node, now and then, how many requests it has not taken, and tells the server.
+"""Reads from each HAProxy of this node, periodically, how many requests it rejected, and reports it to the server.
 
 A worker counts from its start on, and a reload starts another one: which one it was is the life of its numbers, and the
-server adds up what lives have told.  What a worker counts between the last look and its end is lost.
+server adds up the lives' reports.  What a worker counts between the last look and its end is lost.
 """
 
 import asyncio

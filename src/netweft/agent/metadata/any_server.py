@@ -1,4 +1,4 @@
-"""What is asked of the server, by a POST: of one after the other, until one answers."""
+"""POSTs to the server: to one after the other, until one answers."""
 
 import asyncio
 from collections.abc import Callable

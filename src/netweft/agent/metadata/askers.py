@@ -1,4 +1,4 @@
-"""The ports that ask: known by the address that flows put in their packets; one that asks without end is not heard."""
+"""The client ports: known by the address that flows put in their packets; one that floods is ignored."""
 
 import asyncio
 from collections import Counter
@@ -50,7 +50,7 @@ class Askers(Generic[H]):
         self._counted_since = 0.0
 
     def who(self, address: str) -> H | None:
-        """address: as the socket tells it."""
+        """address: as the socket has it."""
         numbers = ends.numbers(ip_address(address.partition("%")[0]))
         return next((here for number in numbers if (here := self._desired.port_at(number))), None)
 

@@ -1,10 +1,10 @@
 """The agent of a chassis of OVN's (`driver = "ovn"`): it answers for metadata, and leaves the rest to ovn-controller.
 
-It knows what is plugged in by the iface-ids of `br-int`, and asks the server who these are.  There is no feed: ports'
+It knows what is plugged in by the iface-ids of `br-int`, and looks them up at the server.  There is no feed: ports'
 MACs and networks do not change while they are plugged in, and are looked at again now and then.
 
     plugged in otherwise ─┐
-    a drift, a lost link ─┴─▶ wake ──▶ ask who ──▶ rows ──▶ flows
+    a drift, a lost link ─┴─▶ wake ──▶ look up ──▶ rows ──▶ flows
 """
 
 import asyncio
@@ -119,7 +119,7 @@ class ChassisAgent:
         self._settings = settings
         self._awake = asyncio.Event()
         self._sittings = Sittings()
-        self._asked: frozenset[str] = frozenset()  # what was plugged in when the server was asked last
+        self._asked: frozenset[str] = frozenset()  # what was plugged in at the last look-up
         self._rows: dict[RowKey, Row] = {}
         self._ovs = OvsSide(
             Path(settings.ovs_run_dir), settings.integration_bridge, lambda: self._rows.values(), self._awake.set
@@ -142,7 +142,7 @@ class ChassisAgent:
             servers.close()
 
     async def stop(self) -> None:
-        """What is wired stays; who asks is not answered until somebody is there again."""
+        """What is wired stays; requests are not answered until the server is back."""
 
     async def plan(self) -> Plan:
         return Plan.of(self._ovs.plan(delete=True), order=["bridge", "port", "tag"])

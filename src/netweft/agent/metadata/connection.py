@@ -67,7 +67,7 @@ class Connection(asyncio.Protocol):
             self._refuse(error.error_status_hint, "This is not a request.")
 
     def eof_received(self) -> bool:
-        """Who has asked may close his half and still hear the answer."""
+        """A client may close its half and still get the answer."""
         return self._work is not None
 
     def resume_writing(self) -> None:
@@ -126,7 +126,7 @@ class Connection(asyncio.Protocol):
             self._next()
 
     def _next(self) -> None:
-        """What was asked is answered, and the answer gone."""
+        """All requests are answered, and the answers sent."""
         if self._http.our_state is h11.MUST_CLOSE or self._http.their_state is h11.MUST_CLOSE:
             return self._close()
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:

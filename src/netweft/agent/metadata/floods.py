@@ -1,7 +1,7 @@
 """VMs that open connections to metadata and names and leave them open: all VMs of the node share one conntrack zone.
 
-What a port asks is counted where it is heard (`askers`); SYNs that nobody follows up never get there.  Once the zone is
-half full, who has most of it is not heard for a while, and the zone begins anew: a connection that is in use is tracked
+Requests are counted where they are accepted (`askers`); half-open connections never get there.  Once the zone is half
+full, the port with most of it is ignored for a while, and the zone is flushed: a connection that is in use is tracked
 again with its next packet.
 """
 
@@ -63,8 +63,7 @@ class Floods:
 
 
 def _by_asker(listing: str) -> Counter[str]:
-    """By his IPv4 address; in IPv6 he has one for each /64 that he says to be from.  What health monitors ask is in the
-    zone, too."""
+    """By its IPv4 address; in IPv6 by each /64 that it sends from.  Health monitors' probes are in the zone, too."""
     found: Counter[str] = Counter()
     for src, count in Counter(one.src for one in connections(listing) if one.zone == ends.ZONE).items():
         address = ip_address(src)

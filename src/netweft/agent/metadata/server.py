@@ -18,7 +18,7 @@ from netweft.wire.metadata import PATH, Ask, Said
 AT_ONCE: Final = 32
 AT_ONCE_EACH: Final = 2
 A_SECOND_EACH: Final = 20.0  # for long
-BURST_SECONDS: Final = 10.0  # so much of that at once: a guest that starts asks some fifty times
+BURST_SECONDS: Final = 10.0  # so much of that at once: a booting guest sends some fifty requests
 
 MANY: Final = 1000
 
@@ -35,7 +35,7 @@ class MetadataServer:
         self._room = asyncio.Semaphore(AT_ONCE)
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._asking: Counter[str] = Counter()
-        self._owed: dict[str, float] = {}  # when what a port has asked so far would be due, at that pace
+        self._owed: dict[str, float] = {}  # when the port's requests so far would be due, at that pace
         self._silent = False
 
     async def ask(self, question: Ask) -> Said:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 FAMILIES: Final = (socket.AF_INET, socket.AF_INET6)
 BACKLOG: Final = 1024
-UNAVAILABLE: Final = (502, 503, 504)  # no fault of who asked
-FAILED: Final = 3  # answers one after the other, and it is told
+UNAVAILABLE: Final = (502, 503, 504)  # no fault of the client's
+FAILED: Final = 3  # answers one after the other, and it gets their result
 MANY: Final = 400  # connections of one port in askers.PERIOD
 
 log = structlog.get_logger(__name__)

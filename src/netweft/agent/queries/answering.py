@@ -42,7 +42,7 @@ class Answering:
         self._watches = Watches(agent)
 
     async def answer(self, question: Ask) -> Answer:
-        if question.watch is not None:  # asked often, and cheap
+        if question.watch is not None:  # frequent, and cheap
             return self._watched(question.id, question.watch)
         if question.settled:  # likewise
             return await self._settled(question)
@@ -52,7 +52,7 @@ class Answering:
             return self._seen(question.id)
         try:
             async with asyncio.timeout(SECONDS):
-                if question.probe is not None or question.listen is not None:  # vswitchd is not asked for it
+                if question.probe is not None or question.listen is not None:  # needs nothing of vswitchd
                     return await self._probed(question)
                 async with self._turn:
                     return await self._answer(question)

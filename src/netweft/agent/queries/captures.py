@@ -1,7 +1,7 @@
 """What a server has this node watch: real packets at the interfaces of ports, and where they leave or reach the node.
 
 No flow is changed: what becomes of a packet is not touched by looking at it (decision 0517).  It ends when its time is
-over, when nobody asks any more, and with this process."""
+over, when no server polls it any more, and with this process."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from netweft.wire.captures import Caught, Frame, Match, Of, Watch
 if TYPE_CHECKING:
     from netweft.agent.loop import Agent
 
-_IN_ALL: Final = 1024  # frames of one, until they are asked for
+_IN_ALL: Final = 1024  # frames of one, until they are fetched
 _PHYSICAL: Final = ("flat", "vlan")
 
 

@@ -57,7 +57,7 @@ def _said(value: object) -> str:
 
 
 def interfaces(agent: "Agent", question: Ask, exits: Iterable[Exit]) -> tuple[Interface, ...]:
-    """Of the ports that are asked about, and those that lead out of the node."""
+    """Of the ports in question, and those that lead out of the node."""
     view = agent.ovs.view
     if view is None:
         return ()

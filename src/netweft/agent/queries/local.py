@@ -1,4 +1,4 @@
-"""What this node alone knows of its own ports, for who asks on the node: how one is, and what becomes of its packets.
+"""What this node alone knows of its own ports, for commands on the node: how one is, and what becomes of its packets.
 
 Out of the last view, the rows of Open vSwitch and what it does with a packet.  What others do is named as not seen.
 Changes nothing.

@@ -1,6 +1,6 @@
 """A packet with a mark is put in where a VM's comes in, and looked for at interfaces of this node.
 
-Sent and looked for only where a server asks for it; nothing is written but that packet."""
+Sent and looked for only on a server's request; nothing is written but that packet."""
 
 import asyncio
 from typing import TYPE_CHECKING, Final

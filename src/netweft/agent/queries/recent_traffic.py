@@ -1,5 +1,5 @@
-"""What a port's VM has sent in the last seconds, as the datapath remembers it: whom it has asked for, and to which MAC
-it has sent what was for the far end of a packet.  Nothing is sent, and no packet is looked at for it."""
+"""What a port's VM has sent in the last seconds, as the datapath remembers it: which addresses it has resolved, and to
+which MAC it has sent what was for the far end of a packet.  Nothing is sent, and no packet is looked at for it."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final

@@ -1,4 +1,4 @@
-"""How a packet that is asked about comes into Open vSwitch here: the bridge, and the flow for `ofproto/trace`."""
+"""How a traced packet comes into Open vSwitch here: the bridge, and the flow for `ofproto/trace`."""
 
 import re
 from ipaddress import ip_address
@@ -28,7 +28,7 @@ class NotHere(Exception):
 
 
 def check(packet: Sent) -> None:
-    """What one node says of a packet another is asked about: here it becomes part of a command.  Raises NotHere."""
+    """One node's output as the next one's input: here it becomes part of a command.  Raises NotHere."""
     try:
         versions = {ip_address(packet.src).version, ip_address(packet.dst).version}
     except ValueError:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MOST_TRACKED: Final = 20_000  # connections: a listing of more takes vswitchd too long
 BRIDGES: Final = 4  # that veths join, one after the other
-ROUNDS: Final = 8  # times that conntrack may be asked on the way: the datapath itself has a limit
+ROUNDS: Final = 8  # conntrack look-ups on the way: the datapath itself has a limit
 COUNT: Final = "dpctl/ct-get-nconns"  # of the userspace datapath
 NEW, KNOWN, ANSWER = "trk,new", "trk,est", "trk,est,rpl"
 

@@ -1,5 +1,5 @@
-"""Whether the far ends of tunnels that a packet leaves by are there: by BFD where this node watches them, else asked by
-ARP on the underlay, as the host itself does before each packet.
+"""Whether the far ends of tunnels that a packet leaves by are there: by BFD where this node watches them, else by ARP
+on the underlay, as the host itself does before each packet.
 
 Nobody else notices in time: Open vSwitch and the kernel keep for minutes what they have heard of a neighbour.  Only the
 next hop answers ARP; of an end behind a router, and of IPv6, nothing is known without BFD.
@@ -52,7 +52,7 @@ async def _silent(agent: "Agent", end: str) -> Silent | None:
 
 
 async def _answers(interface: str, own: IPv4Address, end: IPv4Address) -> bool:
-    """Where that cannot be asked: nothing is said against it."""
+    """Where that cannot be probed: it counts as there."""
     try:
         mac = _mac(interface)
         with Listener(interface, answers(mac, end)) as listener:

@@ -1,7 +1,7 @@
-"""What a VM does with a packet that it gets: whom it asks for, and to which MAC it sends what it answers.
+"""What a VM does with a packet that it gets: which address it resolves, and to which MAC it sends its answer.
 
 So it shows how the VM is set up, which nobody but itself knows: its mask, its gateway, what it keeps of neighbours.  To
-make it answer, a packet is put out at its interface, and who has its address is asked there (RFC 5227: that leaves no
+make it answer, a packet is put out at its interface, and an ARP probe of its address (RFC 5227: that leaves no
 trace in it).  Nothing is written.
 """
 
@@ -81,7 +81,7 @@ def _wires(agent: "Agent", here: LocalPort, packet: Sent) -> Iterator[list[Liste
 
 
 def _on_the_wire(here: LocalPort, packet: Sent) -> Packet:
-    """Who has the VM's address?  On this network; the VM itself is not asked."""
+    """Probes the VM's address on this network, but not at the VM itself."""
     assert here.uplink is not None
     question = arp.request(octets(here.port.mac_address), _NOBODY, IPv4Address(packet.dst))
     return Packet(question, (PushVlan(), SetField("vlan_vid", tagged(here.network.vlan)), Output(here.uplink)))
@@ -113,7 +113,7 @@ def _is_of(one: Overheard, here: LocalPort, packet: Sent) -> bool:
 
 
 def _most(said: dict[Heard, None]) -> tuple[Heard, ...]:
-    """Whoever asks for everybody must not hide what it sends."""
+    """A VM that resolves every address must not hide what it sends."""
     asks = [one for one in said if one.kind == "asks"]
     return (*(one for one in said if one.kind != "asks"), *asks)[:MOST_HEARD]
 

@@ -49,7 +49,7 @@ class Endings:
 
     @property
     def owed(self) -> frozenset[Ended]:
-        """Also asked by the thread that writes it down."""
+        """Also called by the thread that writes it down."""
         return self._told | self._due
 
     def owe(self, ended: frozenset[Ended]) -> None:
