@@ -56,6 +56,86 @@ def mac_on(lab: Lab, stage: Stage, network: str) -> str:
     return str(found[0]["mac_address"])
 
 
+# who has the router's address
+
+
+def claims(lab: Lab, stage: Stage, frm: Vm, to: Vm) -> Iterator[tuple[str, bytes]]:
+    """Of the router's addresses by another one.  Linux believes each of them, where it does not know better."""
+    with lab.cloud() as cloud:
+        ports = cloud.list("ports", network_id=stage.blue, device_id=stage.router["id"])
+    its, its6 = (next(at["ip_address"] for one in ports for at in one["fixed_ips"] if dot in at["ip_address"])
+                 for dot in (".", ":"))  # fmt: skip
+    near, wide = (frm.nic.mac, to.nic.mac), (address(frm, 6), address(to, 6))
+    asked = bytes(4) + IPv6Address(address(to, 6)).packed
+    said, option = b"\x20\0\0\0" + IPv6Address(its6).packed, b"\x02\x01" + frames.mac(frm.nic.mac)
+    reply = frames.arp(near, 2, (frm.nic.mac, its), (to.nic.mac, address(to)))
+    yield "ARP", reply
+    yield "ARP of IEEE 802", reply[:14] + b"\0\x06" + reply[16:]
+    yield "advertisement", frames.icmp6(near, wide, 136, said + option)
+    yield "advertisement with two MACs", frames.icmp6(near, wide, 136, said + option + option)
+    yield "solicitation", frames.icmp6(near, (its6, wide[1]), 135, asked + b"\x01\x01" + option[2:])
+    yield "router advertisement", frames.icmp6(near, (its6, wide[1]), 134, bytes((64, 0, 0, 0)) + bytes(8))
+    yield "redirect", frames.icmp6(near, (its6, wide[1]), 137, bytes(4) + 2 * IPv6Address(wide[0]).packed)
+
+
+@pytest.mark.parametrize("frm", ["free", "with pairs"])
+def test_a_routers_address_is_nobody_elses(lab: Lab, stage: Stage, frm: str) -> None:
+    anywhere = {"allowed_address_pairs": [{"ip_address": "0.0.0.0/0"}, {"ip_address": "::/0"}]}
+    liar = lab.add_vm("hv1", stage.blue, **(FREE if frm == "free" else anywhere))
+    for victim in (stage.blue1, stage.blue2):
+        lab.meet(liar, victim)
+        last = frames.fence(liar.nic, victim.nic)
+        lies = dict(claims(lab, stage, liar, victim))
+        with lab.inside(victim, "capture") as capture:
+            lab.send_frames(liar, *lies.values())
+            lab.send_frames(liar, last)
+            heard = capture.frames_until(last)
+        assert [what for what, frame in lies.items() if frame in heard] == []
+    lab.remove_vm(liar)
+
+
+# what needs no rule
+
+
+def of_a_link(frm: Vm, to: Vm, router_mac: str) -> Iterator[tuple[str, bytes]]:
+    """What no group is asked about, to another network."""
+    macs, four, six = (frm.nic.mac, router_mac), (address(frm), address(to)), (address(frm, 6), address(to, 6))
+    yield "DHCP", frames.udp4(macs, four, b"of a link: DHCP", (67, 68))
+    yield "DHCPv6", of_hops(frames.udp6(macs, six, b"of a link: DHCPv6", (547, 546)), 64)
+    for kind in (130, 131, 132, 143, 134, 135, 136):
+        yield f"ICMPv6 {kind}", frames.icmp6(macs, six, kind, bytes(20) + f"of a link: ICMPv6 {kind}".encode())
+
+
+def of_hops(frame: bytes, limit: int) -> bytes:
+    """Of IPv6."""
+    return frame[:21] + bytes((limit,)) + frame[22:]
+
+
+@pytest.mark.parametrize("target", ["hv1", "hv2"])
+def test_what_needs_no_rule_on_its_link_comes_through_no_router(lab: Lab, stage: Stage, target: str) -> None:
+    """Or whoever is elsewhere, outside too, would get in where nobody is let in."""
+    sender, canary = lab.add_vm("hv1", stage.blue, **FREE), b"of a link: canary"
+    victim = lab.add_vm(target, stage.red, security_groups=[stage.shut])
+    heard_by = stage.red1 if target == "hv1" else stage.red2
+    its_mac = mac_on(lab, stage, stage.blue)
+    lab.meet(sender, stage.blue2)
+    with lab.inside(victim, "capture") as at_victim, lab.inside(heard_by, "capture") as at_other:
+        for other, capture in ((victim, at_victim), (heard_by, at_other)):
+            frame = frames.udp4((sender.nic.mac, its_mac), (address(sender), address(other)), canary, (9, 9))
+            lab.send_frames(sender, *(one for _, one in of_a_link(sender, other, its_mac)))
+            lab.send_frames(sender, frame)
+            if other is heard_by:
+                heard = [capture.line()]
+                while canary.hex() not in heard[-1]:
+                    heard.append(capture.line())
+        at_victim.stop()
+        at_all = b" ".join(bytes.fromhex(line) for line in (*heard, *at_victim.finish()))
+    assert [what for what, _ in of_a_link(sender, victim, its_mac) if f"of a link: {what}".encode() in at_all] == []
+    assert canary in at_all
+    for one in (sender, victim):
+        lab.remove_vm(one)
+
+
 # a hostile VM
 
 

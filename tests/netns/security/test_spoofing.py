@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from ipaddress import IPv6Address
 from typing import NamedTuple
 
 import pytest
-from tests.netns.frames import BROADCAST, arp, fence, neighbour_advertisement, udp4, udp6
+from tests.netns.frames import BROADCAST, arp, fence, icmp6, mac, neighbour_advertisement, udp4, udp6
 from tests.netns.harness import Lab
 from tests.waiting import PATIENCE
 
@@ -65,7 +66,20 @@ LIES: dict[str, Callable[[Nic, Nic, Nic], bytes]] = {
     "neighbour advertisement, another's source": lambda me, him, to: neighbour_advertisement(
         (me.mac, to.mac), (v6(him), v6(to)), v6(me), me.mac
     ),
+    "neighbour solicitation, another's MAC": lambda me, him, to: solicitation(me, to, him.mac),
+    "neighbour solicitation, another's MAC and its own": lambda me, him, to: solicitation(me, to, him.mac, me.mac),
+    "DHCP answer": lambda me, him, to: udp4((me.mac, to.mac), (me.address, to.address), b"lie", (67, 68)),
+    "DHCP answer from another port": lambda me, him, to: udp4(
+        (me.mac, to.mac), (me.address, to.address), b"lie", (1067, 68)
+    ),
+    "DHCPv6 answer from another port": lambda me, him, to: udp6((me.mac, to.mac), (v6(me), v6(to)), b"lie!", (7, 546)),
 }
+
+
+def solicitation(me: Nic, to: Nic, *macs: str) -> bytes:
+    """Which says these MACs, of which Linux believes the first."""
+    said = b"".join(b"\x01\x01" + mac(one) for one in macs)
+    return icmp6((me.mac, to.mac), (v6(me), v6(to)), 135, bytes(4) + IPv6Address(v6(to)).packed + said)
 
 
 def seen_by(lab: Lab, listener: Vm, sender: Vm, frame: bytes) -> bool:
@@ -111,6 +125,7 @@ def test_the_truth_arrives(lab: Lab, cast: Cast) -> None:
         udp4((me.mac, to.mac), (me.address, to.address), b"so"),
         udp6((me.mac, to.mac), (v6(me), v6(to)), b"so"),
         neighbour_advertisement((me.mac, to.mac), (v6(me), v6(to)), v6(me), me.mac),
+        solicitation(me, to, me.mac),
         arp((me.mac, to.mac), 2, (me.mac, me.address), (to.mac, to.address)),
     )
     for frame in honest:

@@ -6,6 +6,9 @@ its destination MAC becomes that port's, so that it is switched like any other f
 
 All other requests are flooded: for unknown addresses, for those that an address pair lets move, for those of ports
 without port security.  So are duplicate address detection and announcements.
+
+Of some ARP and neighbour discovery Open vSwitch shows nothing, while hosts believe it: ARP of IEEE 802's hardware type
+(Linux), an option of a link-layer address that is there twice.  Nothing of it can be judged, so it goes to nobody.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,8 +24,9 @@ from netweft.services.service import Service, Wanted
 from netweft.services.values import Flood, HostFacts, LocalNetwork, LocalPort, RemotePort, Uplinks
 
 NOT_OURS, TO_EVERYBODY, TO_ONE = 30, 20, 10
+VMS_OWN_VLAN, NOT_SHOWN = 40, 35  # in to_router
 
-REQUESTS = INT["requests"]
+REQUESTS, TO_ROUTER = INT["requests"], INT["to_router"]
 ON = INT["egress"].goto
 
 
@@ -57,11 +61,21 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
     yield REQUESTS.flow(TO_EVERYBODY, owner, {"eth_type": ETH_ARP, "arp_op": REQUEST, "arp_spa": 0}, ON)
     solicit: dict[str, Value] = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": ND_SOLICIT}
     yield REQUESTS.flow(TO_EVERYBODY, owner, {**solicit, "ipv6_src": 0}, ON)
+    yield from _not_shown(owner)
     done: dict[str, Value] = {**solicit, "icmpv6_type": ND_ADVERT}
     write, near = Move("eth_src", "nd_tll", bits=48), {**done, "ip_ttl": icmp.HOPS}
     yield INT["advertised"].flow(30, owner, {**done, "ipv6_dst": 0})  # nobody has a MAC
     yield INT["advertised"].flow(20, owner, {**near, IN_PORT: 0}, write, INT["switching"].goto)
     yield INT["advertised"].flow(10, owner, near, write, INT["answer"].goto)
+
+
+def _not_shown(owner: int) -> Iterator[BridgeFlow]:
+    """Of whoever sends it, but in VLANs of the VMs' own making: nobody asks for ::, nor is ARP's operation ever 0."""
+    yield TO_ROUTER.flow(VMS_OWN_VLAN, owner, {"vlan_vid": ANY_TAG}, INT["switching"].goto)
+    yield TO_ROUTER.flow(NOT_SHOWN, owner, {"eth_type": ETH_ARP, "arp_op": 0})
+    for kind in (ND_SOLICIT, ND_ADVERT):
+        discovery = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": kind}
+        yield TO_ROUTER.flow(NOT_SHOWN, owner, {**discovery, "icmpv6_code": 0, "nd_target": 0})
 
 
 def _to_one(owner: int, vlan: int, mac_address: str, addresses: Iterable[Prefix]) -> Iterator[BridgeFlow]:

@@ -112,7 +112,7 @@ ROUTING = (
         "routing",
         "the router's routes, longest prefix first: output network, next hop, and whether the packet exceeds that "
         "network's MTU",
-        match=fields(ROUTER, LOCAL_VLAN, "eth_type", "ip_ttl", "ip_frag", *IP_ENDS),
+        match=fields(ROUTER, LOCAL_VLAN, *ICMPV6, "ip_ttl", "ip_frag", *IP_ENDS, "udp_src", "udp_dst"),
         set=fields(LOCAL_VLAN, "eth_src", "eth_dst", "ip_ttl", HANDED_UP, METERED, *NEXT_HOP)
         | fields(IN_PORT, "nxm_in_port"),
         next=("paths", "metering", "to_outside", "next_hop", "hand_up", "switching"),

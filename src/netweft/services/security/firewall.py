@@ -266,6 +266,16 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
     yield from _trials(owner)
 
 
+def needs_no_rule(eth_type: int) -> Iterator[dict[str, Value]]:
+    """On its link, in either direction, of this IP version; routers forward nothing of it, or it would be a way in past
+    all rules: RFC 4861 7.1, RFC 3810 5, RFC 2131, RFC 8415."""
+    if eth_type == ETH_IPV6:
+        for kind in sorted({kind for side in SIDES for kind in side.neighbourly}):
+            yield {"eth_type": eth_type, "ip_proto": PROTO_ICMPV6, "icmpv6_type": kind}
+    for side in SIDES:
+        yield from (udp for udp in _dhcp(side) if udp["eth_type"] == eth_type)
+
+
 def _entry(owner: int, side: Side) -> Iterator[BridgeFlow]:
     table = side.table()
     for kind in side.neighbourly:

@@ -117,9 +117,8 @@ def _claims(field: str) -> tuple[Action, ...]:
 def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
     """What holds for every port with port security."""
     owner = cookie(Reason.PIPELINE)
-    for eth_type, server, client in ((ETH_IPV4, 67, 68), (ETH_IPV6, 547, 546)):
-        udp = {"eth_type": eth_type, "ip_proto": PROTO_UDP}
-        yield ADDRESS.flow(NEVER, owner, {**udp, "udp_src": server, "udp_dst": client})
+    for eth_type, client in ((ETH_IPV4, 68), (ETH_IPV6, 546)):  # clients look at no port of who answers
+        yield ADDRESS.flow(NEVER, owner, {"eth_type": eth_type, "ip_proto": PROTO_UDP, "udp_dst": client})
     yield ADDRESS.flow(NEVER, owner, _icmpv6(ROUTER_ADVERT))
     for match in fragments.unacceptable():
         yield ADDRESS.flow(NEVER, owner, match)

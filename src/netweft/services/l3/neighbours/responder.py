@@ -71,7 +71,7 @@ def _claims(address: Prefix) -> Iterator[dict[str, Value]]:
         return
     discovery = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6}
     yield {**discovery, "icmpv6_type": ND_ADVERT, "icmpv6_code": 0, "nd_target": address.value}
-    yield {**discovery, "icmpv6_type": ND_SOLICIT, "ipv6_src": address.value}
+    yield {**discovery, "ipv6_src": address.value}  # solicitations, and advertisements and redirects of a router's
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:

@@ -16,7 +16,6 @@ from netweft.dataplane.openflow.flow import Controller, SetField
 from netweft.services.addresses import Prefix, mac, prefix, within
 from netweft.services.fields import (
     AGENT,
-    ANY_TAG,
     HANDED_UP,
     IN_PORT,
     LOCAL_VLAN,
@@ -32,14 +31,15 @@ from netweft.services.l3.routing.paths import Elsewhere, Hop, Path, answering, b
 from netweft.services.l3.routing.routes import CONNECTED, ETH, priority, towards
 from netweft.services.l3.values import Interface, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.security.firewall import remembered
+from netweft.services.security.firewall import needs_no_rule, remembered
 from netweft.services.service import Service, Wanted
 from netweft.services.values import Asked, HostFacts, LocalPort, Uplinks
 
 TO_ROUTER, LEAVES, ITSELF, ROUTING, HAND_UP = (
     INT[name] for name in ("to_router", "leaves_network", "to_router_itself", "routing", "hand_up")
 )
-# what no router forwards: RFC 1122 3.2.1.3, RFC 3927 2.7, RFC 5771, RFC 4291 2.5.6
+# what no router forwards, besides what needs no rule since it stays on its link:
+# RFC 1122 3.2.1.3, RFC 3927 2.7, RFC 5771, RFC 4291 2.5.6
 NOT_FORWARDED: Final = {
     4: {
         "ipv4_dst": ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"),
@@ -152,13 +152,14 @@ def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
     if not uplinks.transit:
         return
     owner = cookie(Reason.PIPELINE)
-    yield TO_ROUTER.flow(40, owner, {"vlan_vid": ANY_TAG}, INT["switching"].goto)  # a VLAN of the VMs' own making
     yield from remembered(owner, LEAVES, ITSELF.goto)
     for version, eth_type in ETH.items():
         for name, prefixes in NOT_FORWARDED[version].items():
             for net in map(prefix, prefixes):
                 match: dict[str, Value] = {"eth_type": eth_type, name: net.value if net.mask is None else net[1:]}
                 yield ROUTING.flow(NEVER, owner, match)
+        for of_a_link in needs_no_rule(eth_type):
+            yield ROUTING.flow(NEVER, owner, of_a_link)
         for ttl in (0, 1):
             expired: dict[str, Value] = {"eth_type": eth_type, "ip_ttl": ttl}
             yield ROUTING.flow(EXPIRED, owner, expired, SetField(HANDED_UP, Why.TTL_EXCEEDED), HAND_UP.goto)
