@@ -123,6 +123,18 @@ async def test_a_second_event_waits_for_the_first() -> None:
     assert set(outcome.again) == {"a"}
 
 
+@pytest.mark.parametrize("gone", [404, 422])
+async def test_a_server_that_is_gone_keeps_the_next_one_with_its_port_from_nothing(gone: int) -> None:
+    """Both while Nova was away: it would wait for the plugging, and fail."""
+    moved = step("a", UP, UP | {"device_id": OTHER, PLUGGED: 2})
+    nova = Nova(*[Answer(207, (gone,))] * (1 if gone == 404 else TRIES))
+    follower = NovaEvents(nova)
+    for _ in range(TRIES if gone == 422 else 1):
+        outcome = await follower.apply([moved])
+    assert set(outcome.dropped) == {"a"}
+    assert nova.asked[-1] == [event for event in nova.asked[-1] if event["name"] == "network-vif-plugged"] != []
+
+
 async def test_none_of_them_known_is_the_end_of_it() -> None:
     assert set((await NovaEvents(Nova(Answer(404))).apply(PLUG)).dropped) == {"a", "b", "c"}
 

@@ -20,7 +20,7 @@ from netweft.plugins.followers.nova.events import Event, Told, desired, events
 from netweft.reconcile.plan import Step
 from netweft.store import Object
 
-TRIES = 5  # of an event that Nova cannot take yet
+TRIES = 5  # of what Nova cannot take yet, for one server
 NOT_YET, DROPPED = 422, (400, 404)
 _told = partial(msgspec.convert, type=Told)
 
@@ -47,20 +47,32 @@ class NovaEvents:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._tries: Counter[str] = Counter()
+        self._tries: Counter[tuple[str, str]] = Counter()  # by port and server
         self.close = client.close
 
     def desired(self, row: Object) -> Any:
         return msgspec.to_builtins(desired(row))
 
     async def apply(self, steps: Sequence[Step]) -> Outcome:
-        """All first events, then all second ones: of each port in order, and few requests."""
+        """All first events, then all second ones: of each port in order, and few requests.  What Nova cannot take yet
+        keeps its port's later events waiting; what it never will does not, they may be for another server."""
         due = {str(step.key): list(_events(step)) for step in steps}
-        failed: dict[str, int] = {}
+        again, dropped = dict[str, str](), dict[str, str]()
         for place in range(max(map(len, due.values()), default=0)):
-            batch = [(key, found[place]) for key, found in due.items() if place < len(found) and key not in failed]
-            failed |= await self._tell(batch)
-        return self._outcome(due, failed)
+            batch = [(key, found[place]) for key, found in due.items() if place < len(found) and key not in again]
+            for key, code in (await self._tell(batch)).items():
+                event = due[key][place]
+                why = f"Nova answers {code} to {event['name']} for server {event['server_uuid']}"
+                (dropped if self._never_taken(key, event, code) else again)[key] = why
+        for key, server in [tried for tried in self._tries if tried[0] in due.keys() - again.keys()]:
+            del self._tries[key, server]
+        dropped = {key: why for key, why in dropped.items() if key not in again}
+        return Outcome(frozenset(due.keys() - again.keys() - dropped.keys()), again, dropped)
+
+    def _never_taken(self, key: str, event: Event, code: int) -> bool:
+        tried = key, event["server_uuid"]
+        self._tries[tried] += 1
+        return code in DROPPED or self._tries[tried] >= TRIES
 
     async def _tell(self, batch: Sequence[tuple[str, Event]]) -> dict[str, int]:
         """The codes of those that Nova did not take."""
@@ -76,19 +88,6 @@ class NovaEvents:
         if len(codes) != len(batch):
             codes = [200 if answer.status < 300 else answer.status] * len(batch)
         return {key: code for (key, _), code in zip(batch, codes, strict=True) if code >= 300}
-
-    def _outcome(self, due: dict[str, list[Event]], failed: dict[str, int]) -> Outcome:
-        again, dropped = {}, {}
-        for key, code in failed.items():
-            self._tries[key] += 1
-            why = f"Nova answers {code} to {due[key][-1]['name']} for server {due[key][-1]['server_uuid']}"
-            if code in DROPPED or self._tries[key] >= TRIES:
-                dropped[key] = why
-            else:
-                again[key] = why
-        for key in due.keys() - again.keys():
-            self._tries.pop(key, None)
-        return Outcome(frozenset(due.keys() - failed.keys()), again, dropped)
 
 
 def _events(step: Step) -> Iterator[Event]:
