@@ -1,4 +1,4 @@
-"""What the running agent answers on its local unix socket: one line in (the question), one JSON object out.
+"""What the running agent answers on its local unix socket: one line in (the query), one JSON object out.
 
 plan   what would change now          {"text": ..., }  empty when all is in sync
 show   what this node has             {"text": ...}
@@ -55,7 +55,7 @@ async def serve(agent: L2Agent, listener: socket.socket) -> asyncio.Server:
             writer.write(msgspec.json.encode(reply) + b"\n")
             await writer.drain()
         except (ConnectionError, ValueError):
-            pass  # whoever asked is gone, or it was no line
+            pass  # the client is gone, or it was no line
         finally:
             writer.close()
 

@@ -1,4 +1,4 @@
-"""What our agent says of this node when somebody asks, as text for a person."""
+"""What our agent says of this node on request, as text for a person."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

@@ -58,7 +58,7 @@ class Link(Struct, frozen=True):
 
 
 class Listener(Protocol):
-    """Whom the client tells.  Called in the event loop; must return at once."""
+    """Whom the client notifies.  Called in the event loop; must return at once."""
 
     def view_changed(self, changes: Changes) -> None: ...
 
@@ -86,7 +86,7 @@ class FeedClient:
         self._unsent = _Unsent()
         self._awake = asyncio.Event()
         self.ready: Callable[[], Awaitable[None]] = _at_once
-        self.on_asked: Callable[[Ask], Awaitable[Answer]] | None = None  # None: this agent cannot be asked
+        self.on_asked: Callable[[Ask], Awaitable[Answer]] | None = None  # None: this agent answers no queries
         self._answering: set[asyncio.Task[None]] = set()
 
     def report(
@@ -201,7 +201,7 @@ class FeedClient:
         self._listener.view_changed(changes)
 
     def _answer_soon(self, question: Ask, socket: ClientConnection) -> None:
-        """Nothing else waits for it.  Who asks for more than it may is not answered: the server has a deadline."""
+        """Nothing else waits for it.  Queries beyond the limit are not answered: the server has a deadline."""
         if self.on_asked is None or len(self._answering) >= MOST_ASKED:
             return
         task = asyncio.create_task(self._answer(self.on_asked, question, socket))
@@ -215,7 +215,7 @@ class FeedClient:
             await socket.send(wire.encode(await answer(question)))
         except ConnectionClosed:
             pass
-        except Exception:  # whatever is asked: the session goes on
+        except Exception:  # whatever the query: the session goes on
             log.exception("a question was not answered")
 
     async def _send(self, socket: ClientConnection) -> None:

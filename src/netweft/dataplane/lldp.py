@@ -13,7 +13,7 @@ _NAMES: Final = frozenset({"ifname", "ifalias", "local"})
 
 
 class LldpError(Exception):
-    """It cannot be asked.  The text says why."""
+    """It cannot be read.  The text says why."""
 
 
 class Heard(NamedTuple):

@@ -1,4 +1,4 @@
-"""All mechanisms of a server: started, exchanged when their file has changed, and asked for their plan."""
+"""All mechanisms of a server: started, replaced when their file has changed, and planned (dry run)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -148,7 +148,7 @@ class Mechanisms:
             self._start(mechanisms)
 
     def _hear(self) -> Sequence[tuple[str, Neighbour]]:
-        """What hosts have learned by LLDP, where a switch asks for it.  Read whole each time: a row for each agent."""
+        """What hosts have learned by LLDP, where a switch needs it.  Read whole each time: a row for each agent."""
         if self._asked_of != self._stamp:
             with suppress(SettingsError):
                 self._hears, self._asked_of = hears_lldp(self._settings), self._stamp

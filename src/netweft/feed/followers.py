@@ -29,7 +29,7 @@ from netweft.store import ChangesGone, ReadTransaction, Store
 T = TypeVar("T")
 
 BATCH = 1000  # changes read at a time
-LOOK_SECONDS = 5.0  # at the lease, and for what no bell tells
+LOOK_SECONDS = 5.0  # at the lease, and for changes without a doorbell
 PLACE_SECONDS = 30.0  # how far the place in the database may be behind, while nothing is to be done
 
 log = structlog.get_logger(__name__)

@@ -25,7 +25,7 @@ from netweft.store.doorbell import Bell
 
 BATCH = 1000  # changes read at a time
 APART_SECONDS = 0.005  # between two steps: many commits in a row are not as many steps
-TICK_SECONDS = 1.0  # for what no bell tells: a write by another process to the same SQLite file, an outbox to drop
+TICK_SECONDS = 1.0  # changes without a doorbell: another process that writes the same SQLite file, an outbox to drop
 SETTLE_SECONDS = 0.005
 RETRY_SECONDS = 1.0
 RESUME_SECONDS = 120.0  # how long a node may be away and still go on where it was

@@ -50,7 +50,7 @@ LIMIT_SECONDS = 15.0  # between any two
 # a server that froze while it wrote may still do so after another took over: what was begun then stays ours for so long
 LATE_SECONDS = 120.0
 CALL_SECONDS = 120.0  # the longest that a mechanism may read, or apply: one that hangs is away
-VAIN = 2  # times in a row that a device took something, and had it not when it was looked at next: that is told
+VAIN = 2  # times in a row that a device took something, and had it not when it was looked at next: that is reported
 _UNKEPT = "it was told, did not refuse, and has it not"
 
 log = structlog.get_logger(__name__)
@@ -116,7 +116,7 @@ class Run:
         self._read_at = float("-inf")
         self._done: dict[str, Any] = {}  # since it was looked at last
         self._unkept: dict[str, int] = {}  # key -> how often it was not there though it was done
-        self._told: dict[str, str] = {}  # port -> what it was told
+        self._told: dict[str, str] = {}  # port -> what was reported of it
         self._said: dict[unsupported.Part, str] = {}  # likewise of balancers' parts and firewall groups
         self._well: set[str] = set()  # ports that have all that they need here
         self._problem, self._written = "", 0.0  # as the database has it, and when it was written
@@ -142,7 +142,7 @@ class Run:
                     await self._turn()
                 except NotHeld:
                     raise
-                except Exception as error:  # whatever it is, it is told, and tried again
+                except Exception as error:  # whatever it is, it is reported, and tried again
                     await self._failed(error)
             await self._news()
 

@@ -1,4 +1,4 @@
-"""From rows, as the store keeps and the API shows them, to what a node is told.  The only place that does.
+"""From rows, as the store keeps and the API shows them, to what a node is sent.  The only place that does.
 
 A row's attributes have the structs' field names, so all of it is `msgspec.convert`: it drops what does not leave the
 server, and raises ValidationError on what an agent could not read.
@@ -78,7 +78,7 @@ def network(row: Row) -> Network:
     segments = row.get("segments") or [row]  # a network of one segment has its attributes itself
     known = [_segment(segment) for segment in segments if segment.get("provider:network_type")]
     known += [_segment(segment) for segment in row.get(DYNAMIC) or ()]
-    transparent = bool(row.get("vlan_transparent"))  # null in the API: nobody asked for it
+    transparent = bool(row.get("vlan_transparent"))  # null in the API: unset
     return msgspec.convert({**row, "segments": known, "vlan_transparent": transparent}, Network)
 
 

@@ -1,9 +1,9 @@
-"""Asks nodes whose sessions other servers have, by messages between the servers (`store.server_messages`).
+"""Queries nodes whose sessions other servers have, by messages between the servers (`store.server_messages`).
 
-ask SERVER NODE QUESTION        to all; who has the node's session asks it
-answer SERVER ID ANSWER         to all; SERVER has asked
+ask SERVER NODE QUESTION        to all; the server with the node's session queries it
+answer SERVER ID ANSWER         to all; for SERVER
 settle SERVER ID TOPIC OF REV   to all, again and again; each other one sees to its own nodes, and says so:
-settled SERVER ID BY            to all; SERVER has asked
+settled SERVER ID BY            to all; for SERVER
 here SERVER                     to all, from time to time: who is waited for
 """
 
@@ -22,7 +22,7 @@ from netweft.store.server_messages import ServerMessages
 from netweft.wire import messages as wire
 from netweft.wire.queries import MAX_ANSWER_BYTES, SECONDS, Answer, Ask
 
-AT_ONCE: Final = 32  # questions of other servers that are asked here; further ones are not answered
+AT_ONCE: Final = 32  # queries of other servers under way here; further ones are not answered
 SETTLING_AT_ONCE: Final = 256
 HERE_SECONDS: Final = 2.0
 GONE_SECONDS: Final = 7.0  # a server that was not heard of for so long is not waited for

@@ -1,9 +1,9 @@
-"""What is asked of nodes, and who waits for the answers.
+"""Queries to nodes, and who waits for the answers.
 
     answer = await queries.ask("hv1", Ask(...))      # an Answer, or a Silence that says why there is none
 
 Bounded: so many at once for one node and in all, and none waits longer than its seconds.  A node whose session another
-server has is asked by way of the database (`store.server_messages`), where there can be another server.
+server has is queried by way of the database (`store.server_messages`), where there can be another server.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class Queries:
     # -- for sessions
 
     def join(self, node: str, send: Send) -> None:
-        """A node that can be asked.  A later session's takes the place of an earlier one's."""
+        """A node that answers queries.  A later session's takes the place of an earlier one's."""
         self._here[node] = send
 
     def leave(self, node: str, send: Send) -> None:
@@ -65,12 +65,12 @@ class Queries:
                     future.set_exception(ConnectionError())
 
     def answered(self, node: str, answer: Answer) -> None:
-        """What nobody waits for any more, or was never asked of that node, is nothing."""
+        """Answers that nobody waits for any more, or to no query of that node, are ignored."""
         future = self._waiting.get((node, answer.id))
         if future is not None and not future.done():
             future.set_result(answer)
 
-    # -- for who asks
+    # -- for callers
 
     def is_here(self, node: str) -> bool:
         return node in self._here

@@ -1,4 +1,4 @@
-"""The store, as relevance asks it."""
+"""The store, as relevance reads it."""
 
 from collections.abc import Callable, Iterable, Mapping
 

@@ -1,7 +1,7 @@
 """What mechanisms look at, kept up to date in each server that runs one: hosts with their ports and networks, and bare
 metal.
 
-What a host has follows from the same rules as what its node is told (`relevance`), cut down to what says which networks
+What a host has follows from the same rules as what its node is sent (`relevance`), cut down to what says which networks
 are on its wires: so a router's and a gateway's networks are there, too.  Level-triggered: the doorbell only wakes it.
 """
 
@@ -25,7 +25,7 @@ from netweft.plugins.mechanisms import BareMetal, Host, links_of
 from netweft.store import ChangesGone, Object, Query, ReadTransaction, Store
 
 BATCH: Final = 1000  # changes read at a time
-TICK_SECONDS = 1.0  # for what no bell tells
+TICK_SECONDS = 1.0  # for changes without a doorbell
 SETTLE_SECONDS = 0.005
 RETRY_SECONDS = 1.0
 
@@ -66,7 +66,7 @@ NEIGHBOURLY_RULES: Final = (
 
 
 class Region:
-    """told: called in the event loop with what has changed; None: all of it may have."""
+    """told: called in the event loop with what changed; None: all of it may have."""
 
     def __init__(self, store: Store, told: Callable[[Collection[Fact] | None], None]) -> None:
         self._store, self._told = store, told

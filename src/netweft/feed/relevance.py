@@ -230,7 +230,7 @@ class Entry(NamedTuple):
 
 
 class Reader(Protocol):
-    """What is asked of the store: rows of a kind whose attribute has any of these values, in one snapshot."""
+    """A query to the store: rows of a kind whose attribute has any of these values, in one snapshot."""
 
     def find(self, kind: str, by: str, values: Iterable[str]) -> Iterable[Row]: ...
 

@@ -148,7 +148,7 @@ class Session:
         return message
 
     async def _listen(self) -> None:
-        """A node that sends too fast is read more slowly; TCP tells it."""
+        """A node that sends too fast is read more slowly: TCP's flow control slows it down."""
         clock = asyncio.get_running_loop().time
         owed = clock()
         while True:

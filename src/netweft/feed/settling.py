@@ -4,8 +4,8 @@ not say anything.
     settling.begin(id)      # after the transaction; any thread
     settling.look()         # likewise, for all that are left
 
-Whoever has made the change waits for its nodes; another server looks for what was left behind.  A node that does not
-answer in time is one that has gone, or has trouble of its own, which is told elsewhere: it holds nobody up.
+The server that made the change waits for its nodes; another one looks for what was left behind.  A node that does not
+answer in time is gone, or has a problem of its own, which is reported elsewhere: it holds nothing up.
 """
 
 import asyncio
@@ -44,8 +44,8 @@ log = structlog.get_logger(__name__)
 class What:
     """kind: its rows'.  topic: who follows it has it.  left: ids of what may not be in place.
     change: which of its changes is under way; None: none is.  in_place: it is, unless it was changed again since.
-    waits: for something that has to be there, too.  before: ids of ports that have to be up before its nodes are asked,
-    since these know what to do then only."""
+    waits: for something that has to be there, too.  before: ids of ports that have to be up before its nodes are
+    queried, since these know what to do only then."""
 
     kind: str
     topic: str
@@ -174,7 +174,7 @@ class Settling:
             return self._what.waits(tx, id)
 
     async def _ask(self, node: str, revision: int) -> None:
-        """Not in turn with what else is asked: it is no work for the node's vswitchd."""
+        """Beside other queries, without a turn: it is no work for the node's vswitchd."""
         answer = None
         with suppress(TimeoutError):
             async with asyncio.timeout(SECONDS + 0.5):

@@ -1,6 +1,7 @@
 """What nodes have counted of objects' traffic, within one transaction.  None of it is in the change log.
 
-A node tells totals, so that one that is told twice, or late, changes nothing.  When a total begins anew, the one before
+A node reports totals, so that one that is reported twice, or late, changes nothing.  When a total begins anew, the one
+before
 is added to what was earlier: sums never shrink.
 """
 
@@ -25,7 +26,7 @@ class Counts(NamedTuple):
     bytes_in: int = 0
     packets_out: int = 0
     bytes_out: int = 0
-    at: float = 0.0  # when a node has told of it last; 0: never
+    at: float = 0.0  # when a node has reported it last; 0: never
 
 
 class Told(NamedTuple):

@@ -59,4 +59,4 @@ class Busy(StoreError):
 
 class Unavailable(Exception):
     """The database cannot be reached, is full, or takes no writes.  Nobody tries again: whether a commit that was cut
-    off was done is not known.  No StoreError, since nothing was wrong with what was asked."""
+    off was done is not known.  No StoreError, since the request was valid."""

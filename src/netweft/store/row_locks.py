@@ -51,7 +51,7 @@ def take_turns(connection: Connection, topic: str, *, shared: bool = False) -> N
 
 
 def take_all_turns(connection: Connection, topics: Iterable[str]) -> None:
-    """In one order for everybody, that of their names: nobody waits for somebody who waits for him."""
+    """In one order, that of their names, so that there is no deadlock."""
     wanted = sorted(topics)
     if connection.is_postgresql and wanted:
         connection.rows(_turns, topics=wanted)
@@ -69,7 +69,7 @@ class Held:
         self._rows: dict[Row, Object] = {}
 
     def queue_for(self, shared: Iterable[Row], alone: Iterable[Row]) -> None:
-        """All at once and in one order for everybody, so that nobody waits for somebody who waits for him."""
+        """All at once and in one order, so that there is no deadlock."""
         wanted = dict.fromkeys(shared, False) | dict.fromkeys(alone, True)
         if not wanted:
             return

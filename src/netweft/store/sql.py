@@ -107,7 +107,7 @@ class Connection:
         return [value for (value,) in self.rows(statement, **parameters)]
 
     def parts(self, statement: Statement, size: int, *, backwards: bool, **parameters: Any) -> Iterator[list[Any]]:
-        """A column's values, so many at a time.  They are all fetched at once, and decoded when they are asked for."""
+        """A column's values, so many at a time.  They are all fetched at once, and decoded on use."""
         compiled = statement.on(self._dialect)
         rows: list[Row] = self._cursor.execute(compiled.sql, _given(compiled, parameters)).fetchall()
         if backwards:

@@ -339,7 +339,7 @@ class WriteTransaction(ReadTransaction):
                 self._connection.run(_link, *values)
 
     def _first_missing(self, rows: Sequence[tuple[str, Link]], error: Exception) -> Missing:
-        """PostgreSQL says which; SQLite does not, and can still be asked."""
+        """PostgreSQL says which; SQLite does not, and can still be queried."""
         detail = str(getattr(getattr(error, "diag", None), "message_detail", "") or "")
         for _, link in rows:
             if f"({link.kind}, {link.id})" in detail or (not detail and self.glance.get(link.kind, link.id) is None):

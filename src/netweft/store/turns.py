@@ -1,11 +1,11 @@
-"""Whose turn it is, in the event loop and at the database, for all that is asked of a server while it runs.
+"""Fair turns in the event loop and at the database, for all requests to a running server.
 
     asking.set(("PROJECT", "USER", "CLIENT"))           # in whose name: by whoever knows
     await store.turns.begin()                           # what follows, until it waits, is one piece of work
     await store.turns.read(work); await store.turns.write(work, long=True)
 
-Between two looks at the sockets the loop does one piece of work, and who waits longest by its share is next: who has
-much to ask is asked later, whatever it is that takes the time.
+Between two looks at the sockets the loop does one piece of work, and the one that has waited longest by its share is
+next: a client with many or long requests comes later.
 
 Work is a plain blocking function.  SQLite: short work is done in the event loop, as a piece or as part of one; long
 work (a list, a bulk) in a thread, so that short reads go on meanwhile.  One writes at a time, in turn, and nobody waits

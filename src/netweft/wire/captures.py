@@ -1,7 +1,7 @@
-"""What a server asks a node to watch for a while, and what was caught: real packets, at interfaces.
+"""What a server has a node capture for a while, and what was caught: real packets, at interfaces.
 
-One question starts it, later ones with the same id take what has come since.  A node that is not asked for
-`FORGET_SECONDS` forgets it, and so does one whose agent has ended: nothing is left that would have to be removed.
+One query starts it, later ones with the same id fetch what has come since.  A node without a query for
+`FORGET_SECONDS` ends it, and so does one whose agent has ended: nothing is left that would have to be removed.
 """
 
 from typing import Final

@@ -1,6 +1,6 @@
-"""What an agent asks a server for a load balancer whose TLS it serves: one message each way, MessagePack in a POST.
+"""An agent's request to a server for the TLS material of a load balancer: one message each way, MessagePack in a POST.
 
-Certificates and keys are in no object of the feed: a node asks for those that it needs, and keeps them in files.
+Certificates and keys are in no object of the feed: a node requests those that it needs, and keeps them in files.
 """
 
 from typing import Final

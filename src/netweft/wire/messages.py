@@ -41,7 +41,7 @@ class BadMessage(Exception):
 
 class Subscribe(Struct, frozen=True, kw_only=True, tag="subscribe"):
     """node: must be the name that the token was issued for.  have_*: the view the agent still holds, if any.
-    kinds: of objects that it knows; others are not sent to it.  answers: it can be asked (see `questions`)."""
+    kinds: of objects that it knows; others are not sent to it.  answers: it answers queries (see `queries`)."""
 
     protocol: int = PROTOCOL
     node: str
@@ -89,7 +89,7 @@ class Report(Struct, frozen=True, kw_only=True, tag="report", omit_defaults=True
     left, taken_up: of ports that move, MOST_MOVING of each; nothing is said to them.
     counted: totals that have changed, and after each subscribe all of them; MOST_COUNTED in a report.
     gateways: ports of routers' gateways that the node has taken over, as many at most; floating_ips: likewise.
-    members: of balancers, of which something else is known than was told; after each subscribe all; MOST_MEMBERS.
+    members: of balancers, whose status has changed; after each subscribe all; MOST_MEMBERS.
     causes: of these ports, by id, the spans in which they have become what they are; MOST_CAUSES.
     """
 

@@ -1,4 +1,4 @@
-"""What an agent asks a server when a VM asks for metadata: one message each way, MessagePack in the body of a POST.
+"""An agent's request to a server for a VM's metadata: one message each way, MessagePack in the body of a POST.
 
 The VM's request is inside, not around: nothing that it says becomes a path or a header of the agent's own request.
 """
@@ -34,7 +34,7 @@ SEATS_PATH: Final = f"{PATH}-askers"  # on a chassis of OVN's, where the feed sa
 
 
 class Plugged(Struct, frozen=True, kw_only=True):
-    """What an agent on a chassis asks: who these are, as their interfaces' iface-id says."""
+    """A chassis agent's request: which ports these are, by their interfaces' iface-ids."""
 
     ports: tuple[str, ...]
 

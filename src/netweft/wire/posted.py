@@ -1,4 +1,4 @@
-"""What an agent asks a server by a POST: one message each way, MessagePack in the body."""
+"""An agent's POST to a server: one message each way, MessagePack in the body."""
 
 from typing import TypeVar
 

@@ -1,6 +1,6 @@
-"""What a server asks a node, and what the node answers: one message each way in the node's session.
+"""A server's queries to a node, and the node's answers: one message each way in the node's session.
 
-A question is about one port, or about one packet at one node: whoever asks puts the answers of several nodes together.
+A query is about one port, or about one packet at one node: the server puts the answers of several nodes together.
 Answering changes nothing on the node.
 """
 
@@ -56,12 +56,12 @@ class Listen(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Ask(Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
-    """port_id: from where the packet starts, or what is asked about where there is none.
+    """port_id: where the packet starts, or the port in question where there is no packet.
     network_id: else, the network that it comes in for, by the wire or, with tunnel_src, out of a tunnel from there.
-    reply: it answers what was let through before.  also: other ports of which the node says how they are.
-    probe, watch: nothing else is asked.  wiring: nothing but how the port is wired.  listen: nothing but what its VM
-    sends.  tunnels: nothing but what it sees of the nodes that it watches.  settled: nothing but whether what the node
-    was sent up to this revision is in place: there is an answer once it is."""
+    reply: it answers what was let through before.  also: other ports whose state is wanted.
+    probe, watch: only that.  wiring: only how the port is wired.  listen: only what its VM sends.  tunnels: only what
+    it sees of the nodes that it watches.  settled: only whether what the node was sent up to this revision is in place:
+    the answer comes once it is."""
 
     id: str
     port_id: str = ""
@@ -96,7 +96,7 @@ class Exit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What becomes of it on this node.  port_id: of a VIF.  interface: by which it leaves; nic: who has the address of
     the kernel's tunnels, where it is one of those.  tunnel: the far end; key: the tunnel's.  physical: the physical
     network of a wire.  vlan: 0 untagged.  why: of what is dropped, in Open vSwitch's words.  asked: the next hop on a
-    wire that has not answered the agent, which gets the packet then, or knew it before."""
+    wire that has not answered the agent's ARP or ND, which gets the packet then, or knew it before."""
 
     kind: Kind
     port_id: str = ""
@@ -134,9 +134,9 @@ class Interface(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Heard(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a VM sent.  asks: for the MAC of `address`.  has: it says that it has `address`.  sends: from `address`, to
-    the MAC `to`.  partial: with a checksum that nobody completes.  claims: no VM's, but another's on the wire, who says
-    that it has the VM's `address`."""
+    """What a VM sent.  asks: it resolves `address`.  has: it announces `address`.  sends: from `address`, to
+    the MAC `to`.  partial: with a checksum that nobody completes.  claims: no VM's, but of another machine on the wire,
+    which announces the VM's `address`."""
 
     kind: Literal["asks", "has", "sends", "claims"]
     address: str
@@ -155,8 +155,8 @@ class Seen(Struct, frozen=True, kw_only=True):
 
 class Silent(Struct, frozen=True, kw_only=True):
     """The far end of a tunnel that does not answer.  by: `bfd`, its session with this node is down; `arp`, nobody on
-    the underlay says that he has the address.  heard: he does answer ARP, though his session is down: it may be about
-    to come up again, as after one of the two hosts has been too busy."""
+    the underlay answers for the address.  heard: it does answer ARP, though its session is down: that may be about to
+    come up again, as after one of the two hosts has been too busy."""
 
     tunnel: str
     by: Literal["bfd", "arp"]
@@ -164,12 +164,12 @@ class Silent(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True):
-    """error: why there is nothing to say.  tracked: what conntrack was asked and said, in words.
+    """error: why there is nothing to say.  tracked: conntrack's look-ups and results, in words.
     revision: of the view that it is about.  seen: the interfaces where a probe was seen, in that order.
     homeless: this node's tunnel address, where none of its interfaces has it and the packet goes by a tunnel.
     heard: None: nobody listened; of a packet that is traced, what its VM has sent in the last seconds.
     dropped: packets that limits of the port have dropped meanwhile.
-    watched: None: it was not asked, or is too old to be.  silent: of the tunnels that it leaves by."""
+    watched: None: not requested, or the node is too old.  silent: of the tunnels that it leaves by."""
 
     id: str
     error: str = ""

@@ -1,4 +1,4 @@
-"""How a port is wired on its node, as the node says it when it is asked: interfaces on the way, and their counts."""
+"""How a port is wired on its node, as the node answers a query: interfaces on the way, and their counters."""
 
 from typing import Final
 

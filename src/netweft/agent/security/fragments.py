@@ -3,7 +3,7 @@
     flows see the ports of first fragments        of the bridge; anybody who has a connection to it can change it
     fragments of 400 bytes or more are tracked    of the userspace datapath, which takes none under 1,200 (IPv4) or
                                                   1,280 (IPv6) for sound, and paths with a smaller MTU are
-    conntrack keeps 5,000 fragments at once     likewise; 1,000 unless told otherwise
+    conntrack keeps 5,000 fragments at once     likewise; 1,000 by default
 
 Until the former is so, the flows let no first fragment pass (services.fragments).
 """

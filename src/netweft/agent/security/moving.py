@@ -1,9 +1,9 @@
-"""Connections of ports that move (services.security.moving): listed where they leave, taken up where they arrive.
+"""Connections of ports that move (services.security.moving): listed where they leave, restored where they arrive.
 
 leaving     in the turn in which it is known, before what has ended is forgotten (agent.endings); best effort: what
             an agent that is killed before it reports it is lost
-arriving    beside the loop, some times within the minute that a list is good for: the VM may not run yet, and who
-            is asked too often does not answer
+arriving    beside the loop, a few times within the minute that a list is valid: the VM may not run yet, and kernels
+            limit their answers
 """
 
 import asyncio

@@ -53,7 +53,7 @@ class Trials:
             taken, self._taken = self._taken, []
             try:
                 await self._hold(concern(taken))
-            except (CommandFailed, OpenFlowError) as error:  # their askers' next packets end them
+            except (CommandFailed, OpenFlowError) as error:  # their clients' next packets end them
                 log.warning("connections not judged", problem=str(error))
 
     async def _hold(self, concern: Concern) -> None:

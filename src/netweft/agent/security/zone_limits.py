@@ -2,7 +2,7 @@
 no other: the limits of zones that are given out at once, those of all when a bridge was connected, and now and then.
 
 Reading them takes some hundredth of vswitchd's time.  On the kernel's datapath, where zones have limits only while
-conntrack fills, vswitchd is not asked until it does.
+conntrack fills, vswitchd gets no requests until it does.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from netweft.dataplane.unixctl.client import CommandFailed, CommandRefused, comm
 from netweft.services.security.zone_limits import Owner, crowded, is_flooded, limit, limit_in_kernel, wanting
 
 LOOK_SECONDS: Final = 2.0
-KERNEL_LOOK_SECONDS: Final = 0.25  # until the kernel is asked again how many it has: a flood fills a half in a second
+KERNEL_LOOK_SECONDS: Final = 0.25  # until the kernel's count is read again: a flood fills a half in a second
 RESTS: Final = 100  # as long as a look took, until the next
 MOST_SECONDS: Final = 10.0  # until the next: on a busy host a look takes long, and little of it is vswitchd's time
 
@@ -49,7 +49,7 @@ class ZoneLimits:
         self._all = True
         self._in_kernel = False
         self._took = 0.0
-        self._grown = 0  # since the kernel was asked before
+        self._grown = 0  # since the kernel's count was read
         self._awake = asyncio.Event()
 
     def see(self, given: Iterable[int], session: int) -> None:
@@ -68,7 +68,7 @@ class ZoneLimits:
                     await self._awake.wait()
             self._all |= not self._awake.is_set()
             self._awake.clear()
-            if self._session:  # before, there may be no datapath that could be asked
+            if self._session:  # before, there may be no datapath
                 await self.look()
 
     def _pause(self) -> float:
@@ -98,7 +98,7 @@ class ZoneLimits:
             if not self.refused:
                 log.warning("a flood of one network's connections can take all: none is limited", problem=str(problem))
             self.refused = str(problem)
-        self.limit, self._in_kernel = 0, False  # the kernel may have some: it is seen to when it can be asked
+        self.limit, self._in_kernel = 0, False  # the kernel may have some: handled once it can be read
 
     def _fills(self) -> bool:
         """Whether the kernel's conntrack does."""

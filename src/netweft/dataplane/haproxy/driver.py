@@ -1,8 +1,8 @@
-"""Instances against what runs: each in a folder of its own, from which one that knows nothing finds it again.
+"""Instances against what runs: each in a folder of its own, by which a restarted driver finds it again.
 
     folder/NAME/   haproxy.cfg, its certificates, pid, and the sockets of master and worker
 
-What a configuration calls itself is the hash of all that a reload is needed for: what runs says so when it is asked.
+A configuration's name is the hash of all that a reload is needed for: a running instance reports it.
 """
 
 import asyncio

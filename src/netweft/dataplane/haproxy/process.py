@@ -34,7 +34,7 @@ _started: dict[int, "subprocess.Popen[Any]"] = {}  # by this process: it has to 
 
 
 class ProxyError(Exception):
-    """HAProxy does not do what it is asked to; the message is a sentence of its own, or ours."""
+    """HAProxy failed a command; the message is its own, or ours."""
 
 
 def settings(folder: Path, description: str) -> str:

@@ -1,4 +1,4 @@
-"""What HAProxy is asked while it runs, by its sockets: one command a connection, text both ways."""
+"""HAProxy's runtime API, by its sockets: one command a connection, text both ways."""
 
 import asyncio
 from collections.abc import Iterable, Mapping

@@ -1,18 +1,18 @@
-"""What the driver is asked to run, as values.  Pure: services build them."""
+"""What the driver is to run, as values.  Pure: services build them."""
 
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
 PROGRAM: Final = "haproxy"
-WORKER: Final = "worker.sock"  # where it is asked, in its folder
+WORKER: Final = "worker.sock"  # its stats socket, in its folder
 MaterialKind: TypeAlias = Literal["certificate", "authorities", "revoked"]
 
 
 class Material(Struct, frozen=True):
     """A file of TLS: a certificate with its chain and key, certificates of authorities, or lists of revoked ones.
 
-    ref: by which its content is asked for.  The content is in no value that is kept or printed."""
+    ref: by which its content is fetched.  The content is in no value that is kept or printed."""
 
     file: str
     ref: str

@@ -135,7 +135,7 @@ def _raw(name: str, data: bytes, ancillary: Iterable[tuple[int, int, bytes]], *,
 
 
 def _dropped(raw: socket.socket) -> int:
-    """Since it was asked last."""
+    """Since the last call."""
     with contextlib.suppress(OSError):
         return int(struct.unpack("II", raw.getsockopt(_SOL_PACKET, _STATISTICS, 8))[1])
     return 0

@@ -73,8 +73,7 @@ def kernel_tracks_loosely() -> bool:
 
 
 def kernel_filters_bridges() -> bool:
-    """Whether the host's firewall is asked of what Linux bridges forward: as soon as somebody (Docker) loads
-    br_netfilter."""
+    """Whether the host's firewall sees what Linux bridges forward: so it is once br_netfilter is loaded (by Docker)."""
     return any(_number(_BRIDGES_CALL / f"bridge-nf-call-{tables}") for tables in ("iptables", "ip6tables"))
 
 

@@ -16,8 +16,8 @@ _LONGEST: Final = 2048
 
 
 async def anybody_answers(own: str, others: Collection[str], *, seconds: float, times: int = 3) -> bool:
-    """own, others: of one IP version.  seconds: in all; each is asked so many times, evenly spread.  False where this
-    process may not ask."""
+    """own, others: of one IP version.  seconds: in all; each gets so many echo requests, evenly spread.  False where
+    this process may not send them."""
     version = 6 if ":" in own else 4
     family, protocol, asked, answered = _ECHO[version]
     mark = os.urandom(8)
@@ -47,8 +47,8 @@ def _question(version: int, kind: int, mark: bytes) -> bytes:
 
 
 async def _hears(found: socket.socket, others: Collection[IpAddress], answered: bytes, mark: bytes) -> bool:
-    """Returns once there is an answer of one who was asked; errors and others' answers come here as well, and whoever
-    reaches this host may send more of them than there is time for: the time is over for these, too."""
+    """Returns once one of the addresses has answered; errors and others' answers come here as well, and strangers may
+    send more of them than there is time for: the deadline holds for these, too."""
     loop = asyncio.get_running_loop()
     while True:
         packet, sender = await loop.sock_recvfrom(found, _LONGEST)

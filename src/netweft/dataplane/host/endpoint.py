@@ -1,4 +1,4 @@
-"""An interface on which this host answers for whole prefixes: what the kernel has to be told.  Blocking, no state."""
+"""An interface on which this host answers for whole prefixes: what has to be set in the kernel.  Blocking, no state."""
 
 import contextlib
 import errno

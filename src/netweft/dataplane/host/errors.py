@@ -1,4 +1,4 @@
-"""What the kernel refuses.  Imports nothing: the library that asks it takes long to load."""
+"""What the kernel refuses.  Imports nothing: the netlink library takes long to load."""
 
 
 class HostError(Exception):

@@ -1,4 +1,4 @@
-"""Whether links and addresses are as wanted, asked of the kernel without the netlink library: it takes as long to
+"""Whether links and addresses are as wanted, read from the kernel without the netlink library: it takes as long to
 import as everything else that an agent loads, and after a restart there is mostly nothing to change.  Changes nothing.
 Blocks, for microseconds.
 """

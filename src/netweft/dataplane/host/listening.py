@@ -69,7 +69,7 @@ class Listener:
         self._socket.send(frame)
 
     async def next(self) -> None:
-        """There are more frames than when this was asked last."""
+        """There are more frames than at the last call."""
         await self._more.wait()
         self._more.clear()
 
@@ -95,7 +95,7 @@ def answers(mac: bytes, address: IPv4Address) -> list[Comparison]:
 
 
 def sent_to(other: IpAddress) -> list[Comparison]:
-    """Of a VM: to that address; and all that it asks its neighbours."""
+    """Of a VM: to that address; and all of its ARP and ND requests."""
     begin = [Comparison(_LOAD, _PACKET_TYPE, _OUTGOING, DROP, ""), Comparison(_LOAD_HALF, 12, _ARP, ACCEPT, "")]
     words = struct.unpack(f"!{len(other.packed) // 4}I", other.packed)
     if other.version == 4:

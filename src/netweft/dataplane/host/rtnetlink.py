@@ -121,7 +121,7 @@ def no_link(index: int) -> Request:
 
 
 def address(index: int, ip: IpAddress, length: int) -> Request:
-    """Nobody is asked whether he has it already."""
+    """Without duplicate address detection."""
     more = _bytes(_IFA_FLAGS, struct.pack("=I", _NODAD)) if ip.version == 6 else b""
     return Request(_NEWADDR, _CREATE | _REPLACE, _address(index, ip, length) + more)
 

@@ -1,4 +1,4 @@
-"""What the host driver is asked to make, as values.  Pure: services build them."""
+"""What the host driver is to make, as values.  Pure: services build them."""
 
 from msgspec import Struct
 
@@ -12,8 +12,8 @@ class Address(Struct, frozen=True):
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """An interface on which this host is whoever it is asked for, and knows nobody: it has this MAC, sends everything
-    to it, resolves nothing, and takes whole prefixes for its own.
+    """An interface on which this host has whole prefixes as its own addresses, and resolves no neighbours: it has this
+    MAC, and sends everything to it.
 
     addresses: with the lengths of their prefixes, which are on the link.  prefixes: those that are all its own."""
 

@@ -59,7 +59,7 @@ class OpenFlowConnection:
             raise
 
     async def count(self, table: int, cookie: int, cookie_mask: int) -> list[Count]:
-        """What these flows of a table have counted, as far as the switch knows by now: it asks its datapath about once
+        """What these flows of a table have counted, as far as the switch knows by now: it reads its datapath about once
         a second."""
         xid = self._session.next_xid()
         parts = await self._session.request(messages.dump_request(cookie, cookie_mask, xid, table), xid)
@@ -154,7 +154,7 @@ class OpenFlowConnection:
         await self.barrier()
 
     def send_packet_soon(self, frame: bytes, actions: tuple[Action, ...]) -> None:
-        """The same without waiting, nor asking whether it could be done.  One that is too long for a message is not
+        """The same without waiting, and without an answer.  One that is too long for a message is not
         sent."""
         if len(frame) <= MOST_OF_A_FRAME:
             self._session.send(messages.packet_out(frame, actions, NOBODY))

@@ -22,7 +22,7 @@ MAX_REFUSED = 50  # units in one go; if there are more, something is wrong with 
 
 class FlowPlan(Struct, frozen=True):
     """What `apply` would do now, in order.  replaced: what the updates find there.  deletes: likewise.
-    refusing: tables in which a flow more may take something away, and so may asking them."""
+    refusing: tables in which a flow more may take something away, and so may reading them."""
 
     adds: tuple[Flow, ...] = ()
     refusing: frozenset[int] = frozenset()
@@ -44,7 +44,7 @@ class FlowPlan(Struct, frozen=True):
 
 
 def _does_more(now: Sequence[Action], was: Sequence[Action], refusing: frozenset[int]) -> bool:
-    """Whether all that was done is done now, in the same order, and nothing more is limited or asked about."""
+    """Whether all that was done is done now, in the same order, and nothing more is limited or looked up."""
     rest = iter(now)
     return all(action in rest for action in was) and _limits(now, refusing) <= _limits(was, refusing)
 
@@ -101,8 +101,9 @@ class FlowDriver:
         await self._connection.send_packets(packets)
 
     async def read(self) -> Mapping[FlowKey, Flow]:
-        """Ask the switch for our flows, and from now on hear of every change that others make to them.  Both are asked
-        at once, in this order: each answer is a turn of vswitchd's main loop to wait for."""
+        """Read our flows from the switch, and from now on monitor every change that others make to them.  Both requests
+        go
+        out at once, in this order: each answer is a turn of vswitchd's main loop to wait for."""
         self._stale, self._disturbed = True, False
         _, found = await asyncio.gather(
             self._connection.watch_flows(self._changed), self._connection.dump_flows(self._cookie, self._mask)

@@ -2,7 +2,7 @@
 
 A field's name is the tail of its OXM name in lower case (`OXM_OF_IPV4_SRC` is `ipv4_src`); values are ints in host
 order.  The order of the list is the order on the wire, so that a prerequisite always comes before what needs it, and
-the order in which ovs-ofctl prints them.  To add a field, add a line: tests/ovs asks the real switch about each one.
+the order in which ovs-ofctl prints them.  To add a field, add a line: tests/ovs tries each one on the real switch.
 This module owns what a match means; its bytes are in oxm.py, its text is in text.py.
 """
 

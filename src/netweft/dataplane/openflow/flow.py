@@ -70,7 +70,7 @@ class CheckLarger(Struct, frozen=True):
 
 class Multipath(Struct, frozen=True):
     """Write which of `links` the packet's flow gets, 0 to links - 1, into the low `bits` of `field`: the same for all
-    of its packets and its answers', whichever switch asks.
+    of its packets and its replies', on every switch.
 
     ports: by addresses, and ports of TCP, UDP and SCTP; else by addresses alone.  source: by the source's address
     alone, which is not the same for answers.  basis: with another one, flows are spread otherwise."""

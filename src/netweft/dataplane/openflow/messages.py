@@ -171,13 +171,13 @@ def show_first_fragments(xid: int) -> bytes:
 
 
 def shows_first_fragments(body: bytes) -> bool:
-    """What the bridge answers when it is asked for its configuration."""
+    """The bridge's answer to a request for its configuration."""
     flags, _ = _unpack(_CONFIG, body, 0)
     return flags & _FRAGMENTS == _NX_MATCH
 
 
 def take_packets(controller_id: int, xid: int) -> Iterator[bytes]:
-    """From now on this connection gets what flows send to this id, and nothing else that was not asked for.
+    """From now on this connection gets what flows send to this id, and no other asynchronous message.
 
     A connection to a bridge's own socket gets nothing at all until it has named a length for table misses."""
     yield show_first_fragments(xid)
@@ -289,7 +289,7 @@ def _statistics(body: bytes, start: int, end: int) -> dict[int, int]:
 
 
 def decode_changes(body: bytes, start: int) -> Iterator[FlowChange]:
-    """What one message of a flow monitor tells of other people's doings."""
+    """What one message of a flow monitor says of others' changes."""
     end = len(body)
     while start < end:
         length, event = _unpack(_UPDATE_HEAD, body, start)

@@ -17,7 +17,7 @@ REPLY_SECONDS = 30.0
 MAX_DUMP_BYTES = 512 * 2**20
 _XID_LIMIT = 1 << 31
 _ANSWERS = (Type.FEATURES_REPLY, Type.GET_CONFIG_REPLY, Type.BARRIER_REPLY, Type.BUNDLE_CONTROL)
-NOBODY = 0  # as xid: nobody waits for an answer, nor asks whether it was refused
+NOBODY = 0  # as xid: nobody waits for an answer or an error
 
 
 class Refusal(NamedTuple):

@@ -90,7 +90,7 @@ def _match_parts(match: values.Match) -> Iterator[str]:
 
 
 def _protocol(parts: Mapping[str, Part]) -> tuple[str, tuple[str, ...]]:
-    """`tcp` and the like, and which fields that tells."""
+    """`tcp` and the like, and which fields that stands for."""
     eth_type, ip_proto = (parts[name][0] if name in parts else None for name in ("eth_type", "ip_proto"))
     if eth_type is None:
         return "", ()

@@ -36,7 +36,7 @@ class OvsdbConnection(Session):
         self._watchers.append(callback)
 
     async def wait_for(self, condition: Callable[[Replica], bool]) -> None:
-        """Returns when `condition` holds; it is asked again after each change.  Put a timeout round it."""
+        """Returns when `condition` holds; it is evaluated again after each change.  Put a timeout round it."""
         if self._lost.done():
             raise self._gone()
         if condition(self.replica):

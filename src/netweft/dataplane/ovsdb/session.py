@@ -1,4 +1,4 @@
-"""One JSON-RPC session with an ovsdb-server (RFC 7047 and ovsdb-server(7)): requests, and what a monitor tells.
+"""One JSON-RPC session with an ovsdb-server (RFC 7047 and ovsdb-server(7)): requests, and a monitor's updates.
 
 Knows no schema.  Reconnecting is the caller's loop.
 """
@@ -20,7 +20,7 @@ _MONITOR = "netweft"
 
 
 class _Message(Struct):
-    """A request, a notification or an answer: JSON-RPC 1.0 tells them apart by what is there."""
+    """A request, a notification or an answer: JSON-RPC 1.0 distinguishes them by their members."""
 
     id: Any = None
     method: str | None = None
@@ -89,7 +89,7 @@ class Session(asyncio.Protocol):
         return results[: len(operations)]
 
     async def leads(self) -> bool:
-        """Whether this server may be asked, and tells what is so now: of a cluster only its leader (ovsdb-server(7)).
+        """Whether this server is current and takes transactions: of a cluster only its leader (ovsdb-server(7)).
         Raises OvsdbLost, TransactionFailed."""
         ours = [["name", "==", self._database]]
         asked = {"op": "select", "table": "Database", "where": ours, "columns": ["model", "connected", "leader"]}

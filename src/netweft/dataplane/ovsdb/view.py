@@ -20,7 +20,7 @@ class OvsView:
     def datapath_type(self) -> str:
         """`system` if this host has the kernel datapath, else `netdev`.
 
-        What vswitchd lists in datapath_types is what it was built with, so the kernel is asked too."""
+        What vswitchd lists in datapath_types is what it was built with, so the kernel is checked too."""
         built_in = "system" in self._replica.root.datapath_types
         return "system" if built_in and kernel_has_openvswitch() else "netdev"
 
@@ -43,7 +43,7 @@ class OvsView:
         return {port.name: port_row(bridge, port, interface) for port, interface in self._interfaces(bridge)}
 
     def vifs(self, bridge: str) -> dict[str, Vif]:
-        """iface-id -> what is plugged in.  Who asks often keeps a `Vifs`."""
+        """iface-id -> what is plugged in.  For frequent use there is `Vifs`."""
         return Vifs(self._replica, bridge).plugged
 
     def tags(self) -> dict[str, VifTag]:

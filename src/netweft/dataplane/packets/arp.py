@@ -41,14 +41,14 @@ def claim(frame: bytes) -> Said | None:
 
 
 def probe(frame: bytes) -> Said | None:
-    """Who asks for an address to take it if nobody has it (RFC 5227), and for which; None: it is no such question."""
+    """The sender of an ARP probe (RFC 5227), and the address that it probes; None: it is no probe."""
     found = _read(frame, REQUEST)
     return Said(found.mac, found.target) if found and int(found.own) == 0 else None
 
 
 def asked(frame: bytes) -> Said | None:
-    """Who asks for the MAC of an address that it means to send to, and which; None: it is no such question, but perhaps
-    a probe or an announcement."""
+    """The sender of a request for an address's MAC, and the address; None: it is no such request, but perhaps a probe
+    or an announcement."""
     found = _read(frame, REQUEST)
     return Said(found.mac, found.target) if found and int(found.own) and found.own != found.target else None
 

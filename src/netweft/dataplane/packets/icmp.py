@@ -141,7 +141,8 @@ def announcement(own: bytes, address: IPv6Address) -> bytes:
 
 
 def question(own: bytes, src: IPv6Address, target: IPv6Address, *, to: bytes | None = None) -> bytes:
-    """Who has `target`?  To its solicited-node group (RFC 4291 2.7.1).  to: who alone is asked."""
+    """A neighbour solicitation for `target`, to its solicited-node group (RFC 4291 2.7.1).  to: by unicast to this
+    MAC."""
     last = target.packed[-3:]
     group, mac = IPv6Address(_SOLICITED_NODE + last), bytes.fromhex("3333ff") + last
     option = bytes((SOURCE_LINK, 1)) + own

@@ -1,4 +1,4 @@
-"""What a VM's frame says of how the VM is set up: whom it asks for, which address it has, to which MAC it sends."""
+"""What a VM's frame shows of the VM's set-up: which address it resolves, which it has, to which MAC it sends."""
 
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, Literal, NamedTuple, TypeAlias

@@ -67,7 +67,7 @@ class Advertisement(Struct, frozen=True, kw_only=True):
 
 
 class Solicitation(Struct, frozen=True):
-    """Who looks for routers; src is unspecified where he has no address yet."""
+    """A router solicitation; src is unspecified where the sender has no address yet."""
 
     eth_src: bytes
     src: IPv6Address

@@ -2,8 +2,8 @@
 
     python -m netweft.dataplane.stt.carrier FOLDER SETTINGS
 
-Two threads in C carry frames, each its way.  This one listens in FOLDER for what the agent says (networks, peers), asks
-the kernel how peers are reached, and opens sockets again when an interface was made anew.
+Two threads in C carry frames, each its way.  This one listens in FOLDER for what the agent says (networks, peers),
+reads from the kernel how peers are reached, and opens sockets again when an interface was made anew.
 """
 
 import ctypes

@@ -1,6 +1,6 @@
-"""By which interface and MAC peers are reached: as the kernel's routes and neighbours say, asked for again and again.
+"""By which interface and MAC peers are reached: as the kernel's routes and neighbours say, read periodically.
 
-The kernel does not see what the carrier sends, so it is told that a neighbour is in use: else it would never find out
+The kernel does not see what the carrier sends, so a neighbour in use is confirmed to it: else it would never find out
 that one has another MAC now.
 """
 

@@ -1,4 +1,4 @@
-"""What the carrier is told, as values.  Pure: services build them."""
+"""The carrier's settings, as values.  Pure: services build them."""
 
 from typing import Final
 
@@ -37,7 +37,7 @@ class SttTables(Struct, frozen=True):
 class SttSettings(Struct, frozen=True, kw_only=True):
     """What a carrier keeps as long as it runs.  own: this node's tunnel address.  wire: the NIC of the underlay, where
     the address is on a bridge that has the NIC; empty: where the address is.  dscp: of outer headers; -1: the inner
-    packet's own.  protocol: of the socket by which it is told things."""
+    packet's own.  protocol: version of its control socket."""
 
     own: str
     wire: str = ""

@@ -1,4 +1,4 @@
-"""What conntrack knows, as ovs-vswitchd lists it.  Values; whoever wants them asks for `LISTING`."""
+"""What conntrack knows, as ovs-vswitchd lists it.  Values; the command is `LISTING`."""
 
 import re
 from collections.abc import Iterator

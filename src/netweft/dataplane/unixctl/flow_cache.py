@@ -1,5 +1,5 @@
 """What the datapath remembers of packets that came in, as ovs-vswitchd lists it: one flow for packets that were treated
-alike, for some ten seconds after the last one.  Values; whoever wants them asks for `SHOW` and `listing`."""
+alike, for some ten seconds after the last one.  Values; the commands are `SHOW` and `listing`."""
 
 import re
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ _FLOW = re.compile(rf"^.*?{_PASS}{_WHAT}.*?\bused:(?P<used>[\d.]+)s,", re.MULTIL
 
 
 class Remembered(NamedTuple):
-    """mac, to: of the frame.  asked: for whose MAC address, by ARP or neighbour discovery; empty: it went from src to
-    dst.  seconds: since the last one."""
+    """mac, to: of the frame.  asked: the address that it resolves, by ARP or neighbour discovery; empty: it went from
+    src to dst.  seconds: since the last one."""
 
     mac: str
     to: str

@@ -24,7 +24,7 @@ def neighbours(said: str) -> frozenset[str]:
 
 
 def next_hop(said: str, address: str) -> str:
-    """What is asked for on the wire to reach the address: a gateway, or itself."""
+    """The next hop that is resolved to reach the address: a gateway, or itself."""
     gateway = dict(line.split(maxsplit=1) for line in said.splitlines() if " " in line).get("gateway", "::")
     return address if gateway == "::" else gateway
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-MOST: Final = ("dpctl/ct-get-maxconns",)  # of all zones; the kernel's datapath is not asked by vswitchd
+MOST: Final = ("dpctl/ct-get-maxconns",)  # of all zones; vswitchd does not read the kernel datapath's
 TRACKED: Final = ("dpctl/ct-get-nconns",)
 AT_ONCE: Final = 200  # zones in one command: vswitchd's time grows with their square
 

@@ -1,4 +1,4 @@
-"""Who is asking: the one Protocol between the API and whatever knows users, projects and tokens.
+"""The caller's identity: the one Protocol between the API and whatever knows users, projects and tokens.
 
 A third party adds an identity service as an entry point of the group `netweft.identity`: a callable that takes
 (ServerSettings, Store) and returns an `Identity`; see `registry`.  Ours (`embedded`) is the part of Keystone v3 that
@@ -62,7 +62,7 @@ class Identity(Protocol):
     async def authenticate(self, token: str, service_token: str = "") -> Context:
         """On the path of every request: an implementation keeps what it has validated in memory.
 
-        service_token: of another service of the cloud that acts for the token's user; asked for only where it is sent.
+        service_token: of another service of the cloud that acts for the token's user; checked only where it is sent.
         Raises Unauthorized, IdentityUnavailable.
         """
         ...

@@ -1,11 +1,11 @@
-"""Where balancers' certificates are kept, when that is not this server: what another key manager has to be asked."""
+"""Where balancers' certificates are kept, when that is not this server: the Protocol for another key manager."""
 
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
 
 class KeyManagerUnavailable(Exception):
-    """It cannot answer now: 503.  What is asked for may be there."""
+    """It cannot answer now: 503.  The secret may be there."""
 
 
 class KeyManager(Protocol):

@@ -2,7 +2,7 @@
 
 `desired` says, purely, what should be on the device; `read` what is there; `apply` makes it so, idempotently.
 `feed.mechanisms` does the rest: one server of many runs it, level-triggered, again after failures with a back-off of
-its own, drift repaired, a plan that can be printed, what failed told to the ports that need it (decision 0620).
+its own, drift repaired, a plan that can be printed, what failed reported on the ports that need it (decision 0620).
 
 What a device has is a map: a key that is text (`tagged Ethernet1 101`) -> a value that is JSON.  A third party adds
 mechanisms by an entry point of the group `netweft.mechanisms` that names a `Factory`.
@@ -31,8 +31,8 @@ class Unreachable(Exception):
 
 class Wanted(Struct, frozen=True):
     """value: what a key should have.  ports: whom it is for; their status says when it fails.
-    refused: why it cannot be there by our own configuration; the device is not asked.
-    parts: those of balancers, and firewall groups, that it is for, by kind and id; they are told, too."""
+    refused: why it cannot be there by our own configuration; nothing is sent to the device.
+    parts: those of balancers, and firewall groups, that it is for, by kind and id; their status says so, too."""
 
     value: Any
     ports: frozenset[str] = frozenset()
@@ -152,7 +152,7 @@ class HasHosts(Protocol):
 
 @runtime_checkable
 class AsksMembers(Protocol):
-    """A mechanism whose device asks the members of balancers whether they are well."""
+    """A mechanism whose device probes the balancers' members."""
 
     def asks_in(self) -> frozenset[str] | None:
         """The subnets in which it needs an address to ask from, by what was last `desired`; None: it has just those."""

@@ -15,8 +15,8 @@ SECONDS = 5.0
 class _Watching(Session):
     """changed: called when anything that is watched has changed, by somebody else.
 
-    What changes while a transaction of ours is under way is taken for ours: the server tells of it before it answers.
-    What somebody else wrote at just that moment is seen when the rows are read next.
+    What changes while a transaction of ours is under way is taken for ours: the server sends the update before its
+    answer.  What somebody else wrote at just that moment is seen when the rows are read next.
     """
 
     def __init__(self, database: str, changed: Callable[[], None]) -> None:
@@ -31,7 +31,7 @@ class _Watching(Session):
 
 class Remote:
     """remote: as Open vSwitch's tools write it; of a cluster all of its servers', with commas between: its leader is
-    asked, whoever that is now.  watched: table -> columns."""
+    used, whichever that is now.  watched: table -> columns."""
 
     def __init__(
         self,
@@ -93,13 +93,13 @@ class Remote:
                 return await self._open(remote)
             except OvsdbError as error:
                 problems.append(str(error))
-                self._remotes.append(self._remotes.pop(0))  # the next one is asked first, too
+                self._remotes.append(self._remotes.pop(0))  # the next one is tried first, too
         raise OvsdbLost("; ".join(problems))
 
     async def _open(self, remote: str) -> _Watching:
         """Raises OvsdbError, OvsdbLost."""
         opened = _Watching(self._database, self._changed)
-        opened.is_writing = True  # all that is there is told first
+        opened.is_writing = True  # the initial content comes first
         await opened.open(remote, self._watched, timeout=SECONDS, tls=self._tls)
         opened.is_writing = False
         if len(self._remotes) > 1 and not await opened.leads():

@@ -1,1 +1,1 @@
-"""Nova's event API as a follower of ports: `events` says what is told, `client` tells it."""
+"""Nova's event API as a follower of ports: `events` says what is sent, `client` sends it."""

@@ -1,5 +1,5 @@
 """Nova's event API over HTTP.  The session blocks, so it works in one thread of its own; one request at a time is what
-order asks for anyway.
+the order needs anyway.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from netweft.settings import ServerSettings
 
 PATH = "/os-server-external-events"
 TIMEOUT_SECONDS = 20.0
-TAKEN = (400, 404, 422)  # answers to what was told; all else is Nova being away
+TAKEN = (400, 404, 422)  # answers to an event; all else is Nova being away
 
 
 class NovaClient:

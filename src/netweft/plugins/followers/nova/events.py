@@ -5,7 +5,7 @@
 Names and moments are Neutron's (`neutron/notifiers/nova.py`): a port of a server is plugged when it becomes ACTIVE,
 unplugged when it is no longer, deleted with its row, and changed when what Nova's network info cache shows is other.
 What is compared is a state, not a history, so nothing is lost while Nova is away; `plugged` counts, so that a port that
-went down and came back in the meantime is told about all the same.
+went down and came back in the meantime is sent all the same.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ def desired(row: Object) -> Told:
 
 
 def events(port_id: str, was: Told, now: Told | None) -> Iterator[Event]:
-    """In order.  A port that Nova was never notified of is no change to it: it asked for that port itself.
+    """In order.  A port that Nova was never notified of is no change to it: it made that port itself.
     now: None when the row is deleted."""
     if now is None or was.server != now.server:
         if was.server:

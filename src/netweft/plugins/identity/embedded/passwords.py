@@ -29,7 +29,7 @@ PASSES = 5
 KIBIBYTES = 7 * 1024
 THREADS = 2
 MAX_WAITING = 1024
-REFUSED_SECONDS = 1.0  # until one attempt too many is told so
+REFUSED_SECONDS = 1.0  # until one attempt too many gets its 429
 
 
 class Passwords:
@@ -53,7 +53,7 @@ class Passwords:
         return self._hasher.hash(password)
 
     def verify_now(self, hash: str | None, password: str) -> bool:
-        """Without a hash it takes just as long, and is false: who asks doesn't learn which users there are."""
+        """Without a hash it takes just as long, and is false: clients can't learn which users there are."""
         from argon2.exceptions import InvalidHashError, VerificationError
 
         try:
@@ -70,7 +70,8 @@ class Passwords:
     @asynccontextmanager
     async def attempt(self, claimed: str, software: str = "") -> AsyncIterator[Attempt]:
         """Of the client that asks, to be who it claims.  software: of the client, as it says.  The block sets `right`.
-        Raises TooManyAttempts, a while later: who asks again and again would keep others at that address waiting."""
+        Raises TooManyAttempts, after a delay: a client that retries at once would keep others at its address
+        waiting."""
         client, claimed = asking.get()[-1], _digest(claimed)
         asking.set((STRANGERS, client, claimed))
         try:

@@ -1,4 +1,4 @@
-"""What a client asks for when it authenticates: values with Keystone's field names, decoded straight from its JSON."""
+"""A client's authentication request: values with Keystone's field names, decoded straight from its JSON."""
 
 from msgspec import Struct, field
 

@@ -1,1 +1,1 @@
-"""The plug-in `keystone`: tokens are those of the cloud's Keystone.  `tokens` reads them, `service` asks for them."""
+"""The plug-in `keystone`: tokens are those of the cloud's Keystone.  `tokens` reads them, `service` validates them."""

@@ -2,7 +2,7 @@
 
 Keystone lists what it revokes (`/OS-REVOKE/events`): looked at each REVOKE_SECONDS, anything new empties the cache.
 Where it does not let us see that list, a validation is good for UNSEEN_SECONDS only.  Its client library blocks, so
-it works in a few threads; who asks for a token that is being validated waits for that answer.
+it works in a few threads; a request with a token that is being validated waits for that answer.
 """
 
 import asyncio

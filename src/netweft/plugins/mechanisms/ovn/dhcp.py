@@ -11,7 +11,7 @@ from netweft.plugins.mechanisms.ovn.rows import Rows, quoted
 from netweft.plugins.mechanisms.ovn.schema import key, row
 
 LEASE_SECONDS: Final = 43200
-NO_SERVER: Final = "0.0.0.0"  # among a subnet's name servers: VMs are told none
+NO_SERVER: Final = "0.0.0.0"  # among a subnet's name servers: VMs get none
 NEEDED: Final = frozenset({"server_id", "server_mac", "lease_time"})  # OVN answers nothing without them
 _TABLE: Final = "DHCP_Options"
 
@@ -52,7 +52,7 @@ def _of_port(rows: Rows, port: Row, options: Mapping[str, Mapping[str, str]]) ->
 
 
 def unsaid(rows: Rows) -> dict[str, str]:
-    """Port -> which options of its own it is not told, and why."""
+    """Port -> which options of its own it does not get, and why."""
     ports = (port for port in rows.ports.values() if port.get("extra_dhcp_opts"))
     return {port["id"]: why for port in ports if (why := dhcp_extras.unsaid(port))}
 

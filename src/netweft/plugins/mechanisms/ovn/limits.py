@@ -1,7 +1,7 @@
-"""What OVN's load balancer cannot do of what listeners and monitors ask for, and how that is said.
+"""What of listeners and monitors OVN's load balancer cannot do, and how that is said.
 
-A listener of which something is said is not served by OVN.  A monitor of which something is said asks nothing there:
-its members get traffic as without one.
+A listener of which something is said is not served by OVN.  A monitor of which something is said sends no probes
+there: its members get traffic as without one.
 """
 
 from collections.abc import Iterable, Iterator

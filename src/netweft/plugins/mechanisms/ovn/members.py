@@ -1,4 +1,4 @@
-"""Members of a pool, as OVN's load balancer has them: where new connections go, and who is asked whether it is well."""
+"""Members of a pool, as OVN's load balancer has them: where new connections go, and which are probed."""
 
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
@@ -19,7 +19,8 @@ STATUS: Final = "operating_status"
 
 
 class Watch(Struct, frozen=True):
-    """A pool's monitor, where OVN can do it.  mappings: member's address -> who asks there, as `ip_port_mappings`."""
+    """A pool's monitor, where OVN can do it.  mappings: member's address -> the probes' source there, as
+    `ip_port_mappings`."""
 
     options: Mapping[str, str]
     mappings: Mapping[str, str]
@@ -36,7 +37,7 @@ class Members:
                 for fixed in port.get("fixed_ips") or ():
                     self._by_place[fixed["subnet_id"], fixed["ip_address"]] = port
         self.asked: dict[Asked, dict[str, str]] = {}
-        self.sources: set[str] = set()  # subnets in which an address is needed that asks
+        self.sources: set[str] = set()  # subnets in which the probes need a source address
 
     def asks_in(self) -> frozenset[str] | None:
         return None if self.sources == self._rows.sources.keys() else frozenset(self.sources)
