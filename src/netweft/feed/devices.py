@@ -17,7 +17,7 @@ from netweft.control.l2.ports import Ports
 from netweft.control.lb.probe_ports import Asking
 from netweft.control.security.security_groups import SecurityGroups
 from netweft.feed.background import beside, ended
-from netweft.feed.mechanisms import Looking, Run, owned, steps
+from netweft.feed.mechanisms import Looking, Run, marked, owned, steps
 from netweft.feed.region import Fact, Region
 from netweft.model import Neighbour
 from netweft.model.load_balancer import ASKING_OWNER
@@ -73,7 +73,7 @@ class Mechanisms:
         wanted = mechanism.desired(Looking(self._region))
         ours = await asyncio.to_thread(self._owned, name)
         there = await mechanism.read(ours | wanted.keys(), anew=True)
-        left = steps(wanted, there, ours)
+        left = steps(wanted, there, ours | marked(mechanism, there))
         return Planned(left, mechanism.commands(left))
 
     def _owned(self, name: str) -> set[str]:

@@ -30,6 +30,7 @@ from netweft.plugins.mechanisms import (
     HasHosts,
     Host,
     IsTunnelEnd,
+    Marks,
     Mechanism,
     Row,
     Unreachable,
@@ -88,6 +89,11 @@ def steps(wanted: Mapping[str, Wanted], there: Mapping[str, Any], ours: Collecti
 def owned(tx: ReadTransaction, name: str) -> set[str]:
     """The keys on the device that are ours, as far as they are there."""
     return {*tx.followers.made(name), *tx.followers.begun(name)}
+
+
+def marked(mechanism: Mechanism, there: Mapping[str, Any]) -> set[str]:
+    """What is ours by its mark."""
+    return set(there) if isinstance(mechanism, Marks) and mechanism.marks else set()
 
 
 class Run:
@@ -239,6 +245,7 @@ class Run:
         keys = self._ours | wanted.keys()
         if (anew := _clock() >= self._read_at + READ_SECONDS) or not keys <= self._known:
             self._there, self._known = dict(await self._called(self.mechanism.read(keys, anew=anew))), set(keys)
+            self._ours |= marked(self.mechanism, self._there)
             if anew:
                 self._read_at = _clock()
                 self._compare()

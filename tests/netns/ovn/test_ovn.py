@@ -226,6 +226,22 @@ def test_a_routers_firewall_is_asked_at_its_networks_vms(lab: Lab, stage: Stage)
     until_reached(lab, stage.red, address(stage.two))
 
 
+def test_what_has_our_mark_and_nobody_wants_is_taken_away(lab: Lab, stage: Stage) -> None:
+    """A switch of yesterday's, and a copy of one of our ACLs that lets all in; theirs stays."""
+    mark, drop = "external_ids:netweft-key", "ACL neutron_pg_drop-to-lport"
+    nbctl(lab, "ls-add", "theirs")
+    nbctl(lab, "create", "Logical_Switch", "name=neutron-gone", f'{mark}="Logical_Switch neutron-gone"')
+    made = ("direction=to-lport", "priority=2000", "match=ip", "action=allow", f'{mark}="{drop}"')
+    nbctl(lab, "--id=@a", "create", "ACL", *made, "--", "add", "Port_Group", "neutron_pg_drop", "acls", "@a")
+
+    def left() -> tuple[int, bool]:
+        return nbctl(lab, "find", "ACL", f'{mark}="{drop}"').count("_uuid"), "neutron-gone" in nbctl(lab, "ls-list")
+
+    until(lambda: left() == (1, False), "they are gone", seconds=PATIENCE)
+    assert "theirs" in nbctl(lab, "ls-list")
+    nbctl(lab, "ls-del", "theirs")
+
+
 def test_what_is_wiped_is_there_again(lab: Lab, stage: Stage) -> None:
     """By hand, and all of it: OVN's northbound database is put right by itself."""
     for table in ("ls", "lr"):

@@ -142,6 +142,15 @@ class Seen(Struct, frozen=True):
 
 
 @runtime_checkable
+class Marks(Protocol):
+    """A mechanism whose device has room for a mark on each thing.
+
+    marks: True: what `read` gives is ours by its mark, also what was not asked for and no database of ours knows of."""
+
+    marks: bool
+
+
+@runtime_checkable
 class HasHosts(Protocol):
     """A mechanism whose device has hosts, which ports are bound to: a controller with agents of its own."""
 

@@ -22,6 +22,7 @@ class OvnMechanism:
     name = "ovn"
     hosts: frozenset[str] = frozenset()
     kinds = KINDS
+    marks = True
 
     def __init__(
         self, northbound: str, southbound: str, tls: ssl.SSLContext | None = None, *, domain: str = ""

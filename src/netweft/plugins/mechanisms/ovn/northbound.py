@@ -2,6 +2,7 @@
 
 import ssl
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ from netweft.reconcile.plan import Step
 Operation = dict[str, Any]
 # What others write while we do is not noticed (`Remote`): so all is read again now and then.
 HOLDS_SECONDS: Final = 30.0
+_UUID: Final = "uuid:"  # a row that is not ours, on which one of ours hangs by somebody's hand
+_BESIDE: Final = ","  # rows on which one hangs, by somebody's hand more than one
 
 
 class Northbound:
@@ -28,8 +31,8 @@ class Northbound:
         self._changed()
 
     async def read(self, keys: Collection[str]) -> dict[str, Columns]:
-        """What is known holds until somebody else writes, which OVSDB tells: most turns read nothing.
-        Raises Unreachable."""
+        """All that carries our mark, whatever is asked for.  What is known holds until somebody else writes, of which
+        OVSDB tells: most turns read nothing.  Raises Unreachable."""
         if _clock() >= self._holds_until:
             self._holds_until = _clock() + HOLDS_SECONDS  # before: news may come while it is read
             try:
@@ -37,20 +40,17 @@ class Northbound:
             except BaseException:
                 self._holds_until = 0.0
                 raise
-        return {key: self._there[key] for key in keys if key in self._there}
+        return dict(self._there)
 
     async def _read(self) -> dict[str, Columns]:
         tables = await self._remote.select({table: ("_uuid", "external_ids", *_columns(table)) for table in TABLES})
-        names, parents = dict[str, str](), dict[str, str]()
-        for rows in tables.values():
-            for one in rows:
-                if key := from_map(one["external_ids"]).get(KEY):
-                    names[one["_uuid"][1]] = key
+        names, parents = _named(tables), defaultdict[str, set[str]](set)
         for spec in TABLES.values():
             if spec.parent is not None:
                 for one in tables[spec.parent[0]]:
                     for child in from_set(one[spec.parent[1]]):
-                        parents[child[1]] = names.get(one["_uuid"][1], "")
+                        uuid = one["_uuid"][1]
+                        parents[child[1]].add(names.get(uuid, f"{_UUID}{uuid}"))
         self._uuids = {key: uuid for uuid, key in names.items()}
         found = {}
         for table, rows in tables.items():
@@ -58,7 +58,7 @@ class Northbound:
                 uuid = one["_uuid"][1]
                 if key := names.get(uuid):
                     columns = {name: _read(one[name], kind, names) for name, kind in TABLES[table].columns.items()}
-                    found[key] = row(columns, parents.get(uuid, ""))
+                    found[key] = row(columns, _BESIDE.join(sorted(parents[uuid])))
         return found
 
     async def apply(self, steps: Sequence[Step]) -> dict[str, str]:
@@ -145,8 +145,11 @@ class Writing:
         if mutations:
             self.operations.append({"op": "mutate", "table": table_of(key), "where": where, "mutations": mutations})
         if was.get("in", "") != now.get("in", ""):
-            self._hang(key, was.get("in", ""), "delete")
-            self._hang(key, now.get("in", ""), "insert")
+            hung = set(was.get("in", "").split(_BESIDE))
+            for parent in hung - {now.get("in", "")}:
+                self._hang(key, parent, "delete")
+            if now.get("in", "") not in hung:
+                self._hang(key, now.get("in", ""), "insert")
 
     def _delete(self, key: str, was: Columns) -> None:
         """What hangs on another row goes when it no longer does."""
@@ -154,7 +157,8 @@ class Writing:
             return
         self.deleted.append(key)
         if TABLES[table_of(key)].parent is not None:
-            self._hang(key, (was or {}).get("in", ""), "delete")
+            for parent in (was or {}).get("in", "").split(_BESIDE):
+                self._hang(key, parent, "delete")
         else:
             where = [["_uuid", "==", ["uuid", self._uuids[key]]]]
             self.operations.append({"op": "delete", "table": table_of(key), "where": where})
@@ -171,6 +175,8 @@ class Writing:
         self.operations.append({"op": "mutate", "table": table, "where": where, "mutations": [mutation]})
 
     def _ref(self, key: str) -> list[str] | None:
+        if key.startswith(_UUID):
+            return ["uuid", key.removeprefix(_UUID)]
         if key in self.inserted:
             return ["named-uuid", self._name(key)]
         return ["uuid", self._uuids[key]] if key in self._uuids else None
@@ -212,6 +218,20 @@ def in_order(steps: Iterable[Step]) -> list[Step]:
     for step in sorted(steps, key=lambda step: (rank[table_of(str(step.key))], str(step.key))):
         (gone if step.now is None else made).append(step)
     return [*made, *reversed(gone)]
+
+
+def _named(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, str]:
+    """uuid -> key.  A row with the mark of another, or with one that no such row can have, gets a key that nobody
+    wants: somebody's copy, or what a server wrote that had been away while another took over."""
+    names, taken = dict[str, str](), set[str]()
+    for table, rows in tables.items():
+        for one in sorted(rows, key=lambda one: str(one["_uuid"][1])):
+            if key := from_map(one["external_ids"]).get(KEY):
+                uuid = one["_uuid"][1]
+                is_its = key not in taken and table_of(key) == table
+                names[uuid] = key if is_its else f"{table} {_UUID}{uuid}"
+                taken.add(key)
+    return names
 
 
 def _columns(table: str) -> tuple[str, ...]:
