@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from netweft.control.lb import listeners, vocabulary
+from netweft.control.lb import expressions, listeners, vocabulary
 from netweft.control.lb.errors import (
     InvalidL7PolicyArgs,
     L7RuleValidation,
@@ -197,7 +197,5 @@ def _check_tls_rule(rule: Object) -> None:
 
 
 def _check_regex(text: str) -> None:
-    try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise L7RuleValidation(error=f"Unable to parse regular expression: {error}") from None
+    if problem := expressions.problem(text):
+        raise L7RuleValidation(error=f"Unable to parse regular expression: {problem}")
