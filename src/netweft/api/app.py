@@ -117,7 +117,7 @@ def routes(
     asks: Asks | None = None,
 ) -> list[BaseRoute]:
     """Everything under `/` and `/v2.0`.  Writes to the store once: pools, as the settings ask for, and templates.
-    lags: how far nodes are behind the feed.  asks: who asks them what they have."""
+    lags: how far nodes are behind the feed.  asks: queries nodes."""
     return build(resources(store, settings), store, authenticate, settings, lags, asks)
 
 

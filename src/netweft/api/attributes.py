@@ -61,10 +61,10 @@ class Resource:
     """member, collection: their names in bodies; in paths `_` becomes `-`, but for `keeps_underscores`.
     prefix: what stands before that in paths.
     present: adds what is not kept with the object but belongs to it in an answer.
-    before_list: makes what must be there when somebody looks, with these filters; a use case.
+    before_list: makes what has to be there before a list with these filters; a use case.
     after: called, in any thread, when one may have been changed, once it is.
     refuse: raises for what only some may do to an object, though the rules let them: given the object, if there is one
-        yet, and what is asked for, if it is not to go.
+        yet, and what is requested, if it is not to go.
     refuse_delete: raises for what only an admin may delete, once nothing else is in the way.
     shared_as: by which attribute, of itself or of what it hangs on, and as which kind it is shared by RBAC entries.
     quota: how many a project may have, unless an admin says otherwise; None for as many as it likes.

@@ -41,7 +41,7 @@ def parse(data: bytes) -> dict[str, Any]:
 
 
 def for_create(resource: Described, body: dict[str, Any], context: Context) -> tuple[list[Object], bool]:
-    """What is wanted, with defaults; and whether it was asked for in bulk."""
+    """What is wanted, with defaults; and whether it was requested in bulk."""
     bulk = resource.collection in body
     items: Any = body.get(resource.collection) if bulk else [body.get(resource.member)]
     if bulk and (not isinstance(items, list) or not items):

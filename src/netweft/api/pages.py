@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def of(query: Query, ids: Sequence[str], items: Sequence[T | None]) -> list[T]:
-    """All there are, in order; None for what is none of those that are asked for."""
+    """All there are, in order; None for what is none of those that are requested."""
     at = ids.index(query.marker) if query.marker in ids else None
     if query.reverse:
         found = [one for one in items[:at] if one is not None]

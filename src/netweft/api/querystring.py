@@ -40,7 +40,7 @@ class Listed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a GET of a collection asks for.  computed: filters on what the store does not know."""
+    """The query of a GET of a collection.  computed: filters on what the store does not know."""
 
     query: Query
     fields: frozenset[str]

@@ -53,7 +53,7 @@ class Tags:
         return Response(status_code=204)
 
     async def create(self, request: Request, context: Context) -> Response:
-        """Those that are not there yet; the answer has what was asked for, as Neutron's."""
+        """Those that are not there yet; the answer has what was requested, as Neutron's."""
         given = _checked(checks.tags, body.parse(await request.body()).get("tags"))
         await self._edit(request, context, "update", lambda now: list(dict.fromkeys([*now, *given])))
         return json_response({"tags": given}, 201)

@@ -29,7 +29,7 @@ class Agents:
         return hosts.seconds_silent(agent) < self._down_after
 
     def status_detail(self, tx: ReadTransaction, agent: Object) -> str:
-        """What it says itself, and what it cannot know: looked up when somebody asks, so it is never out of date."""
+        """What it says itself, and what it cannot know: looked up on request, so it is never out of date."""
         ip, said = agent.get(hosts.TUNNEL_END), [agent["status_detail"]] if agent.get("status_detail") else []
         also = [f"tunnel_ip {ip} is also that of {host}" for host in hosts.rivals(tx, agent["host"], ip)]
         return "; ".join([*said, *also])

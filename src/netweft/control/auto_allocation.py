@@ -14,7 +14,7 @@ from netweft.control.l3.interfaces import Interfaces
 from netweft.store import Claim, Object, Query, ReadTransaction, WriteTransaction
 
 NETWORK, ROUTER = "auto_allocated_network", "auto_allocated_router"
-# of those that were made before there were routers: they get theirs when somebody asks next
+# of those that were made before there were routers: they get theirs on the next request
 WITHOUT_ROUTER = "Made by auto-allocated-topology. Nothing leads outside from here: no router is made with it yet."
 _SCOPE = "auto_allocated_topology"  # a project holds one, by its network
 _ROUTERS = "auto_allocated_router"  # likewise, by its router, while that is there

@@ -1,6 +1,6 @@
 """Saved checks: whether a packet passes that must, or must not.  `api/resources/checks` runs them, says how they are.
 
-Their state is written without a new revision number: it is not a change of what was asked for.
+Their state is written without a new revision number: it is not a change of what was requested.
 """
 
 from typing import Final
@@ -36,7 +36,7 @@ class Checks:
 
 
 def settle(tx: WriteTransaction, id: str, revision: int, status: str, code: str | None, reason: str) -> Object | None:
-    """How a check is that was run.  revision: of what was asked for then.  None: it is gone, or is another one now."""
+    """How a check is that was run.  revision: of what was requested then.  None: it is gone, or is another one now."""
     current = tx.lock(KIND, id)
     if current is None or current["revision_number"] != revision:
         return None

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 
 class Refused(Exception):
-    """Somebody asked for what cannot be had.  Nothing was changed."""
+    """A request that cannot be fulfilled.  Nothing was changed."""
 
     message: ClassVar[str] = "%(reason)s"
 
@@ -21,7 +21,7 @@ class Refused(Exception):
 
 
 class BadRequest(Refused):
-    """What was asked for makes no sense."""
+    """What was requested makes no sense."""
 
 
 class NotFound(Refused):

@@ -38,7 +38,7 @@ def born(wanted: Object, **values: object) -> Object:
 
 
 def bumped(current: Object, changes: Object) -> Object:
-    """What an update changes besides what was asked for."""
+    """What an update changes besides what was requested."""
     return changes | {"updated_at": now(), "revision_number": current["revision_number"] + 1}
 
 

@@ -1,4 +1,4 @@
-"""Availability zones: each agent says in which one its node is.  A router's gateway keeps to those that were asked for.
+"""Availability zones: each agent says in which one its node is.  A router's gateway keeps to those that were requested.
 
 Whatever else a network or a router needs is done on each node that has it, and so in each zone: hints mean gateways.
 """
@@ -19,7 +19,7 @@ class AvailabilityZoneNotFound(NotFound):
 
 
 def zone_of(agent: Object) -> str | None:
-    """None for agents that do nothing that a zone is asked for."""
+    """None for agents that do nothing for which zones count."""
     said = agent.get("configurations") or {}
     return str(said.get("availability_zone", DEFAULT_ZONE)) if agent["binary"] == ROUTING else None
 
@@ -38,7 +38,7 @@ def every(tx: ReadTransaction) -> list[Object]:
 
 
 def check(tx: ReadTransaction, wanted: Iterable[Object]) -> None:
-    """That the zones which are asked for are there."""
+    """That the zones which are requested are there."""
     asked = {zone for one in wanted for zone in one.get(HINTS) or ()}
     known = {zone_of(agent) for agent in _agents(tx)} if asked else set()
     for zone in sorted(asked - known):

@@ -1,6 +1,6 @@
 """The page's files, as `make web` builds them from web/ (decision 0524).
 
-A file's name holds what is in it, so that a browser keeps it for ever; only index.html is asked for each time.
+A file's name holds what is in it, so that a browser keeps it for ever; only index.html is requested each time.
 """
 
 import gzip
@@ -69,7 +69,7 @@ async def _file(request: Request) -> Response:
 
 @cache
 def bundle() -> Mapping[str, File]:
-    """By the name that it is asked for.  Read and packed when somebody asks for the first time."""
+    """By name.  Read and packed on first use."""
     folder = files("netweft.dashboard").joinpath("static")
     contents = {file.name: file.read_bytes() for file in folder.iterdir() if file.name.rpartition(".")[2] in _TYPES}
     index = contents.pop(_INDEX)

@@ -64,7 +64,7 @@ class Role(Struct, frozen=True):
 
 
 class Said(Struct, frozen=True):
-    """What Keystone says of a token, as far as it is asked for."""
+    """What Keystone says of a token, as far as it is requested."""
 
     user: Named
     expires_at: str

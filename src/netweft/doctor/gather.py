@@ -1,4 +1,4 @@
-"""All facts, for the roles that are asked for.  Changes nothing; whatever cannot be found out is left as unknown."""
+"""All facts, for the roles that are requested.  Changes nothing; whatever cannot be found out is left as unknown."""
 
 from collections.abc import Mapping
 

@@ -367,7 +367,7 @@ class _Northbound:
 
 
 def _tag(row: Row) -> int | None:
-    """northd writes what was asked for into `tag`."""
+    """northd writes what was requested into `tag`."""
     tag: int | None = optional(row["tag"]) or optional(row["tag_request"])
     return tag
 

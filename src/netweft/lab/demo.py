@@ -86,7 +86,7 @@ class Story:
         return subprocess.run(shlex.split(command), env=self._environment, capture_output=True, check=False)
 
     def openstack(self, command: str) -> dict[str, Any]:
-        """The stock client.  For its answer it is asked for JSON, which is not shown."""
+        """The stock client.  Its answer is requested as JSON, which is not shown."""
         return self._shown_to_client(command).ask(command)
 
     def openstack_without_answer(self, command: str) -> None:

@@ -138,7 +138,7 @@ def describe(
     user_data: bytes = b"",
     keys: tuple[str, ...] = (),
 ) -> Vm:
-    """From what was asked for to a VM that can be added.  Exactly one of `port` and `network` is given.
+    """From what was requested to a VM that can be added.  Exactly one of `port` and `network` is given.
     dhcp: whether it learns its address where it can; None: if it is a real machine."""
     if not exists(layout):
         raise NoLab(layout.lab)

@@ -43,7 +43,7 @@ class SegmentType:
         return f"segment:{self.name}:{physical_network or ''}"
 
     def most_mtu(self, settings: ServerSettings, physical_network: str | None) -> int:
-        """The largest that may be asked for, in bytes."""
+        """The largest that may be requested, in bytes."""
         return max(self.cuts_to, self.mtu(settings, physical_network))
 
     def mtu(self, settings: ServerSettings, physical_network: str | None) -> int:

@@ -1,4 +1,4 @@
-"""What the server says of itself at `/metrics`: read from whoever has it, when somebody asks."""
+"""What the server says of itself at `/metrics`: read from whoever has it, on request."""
 
 import asyncio
 import socket

@@ -27,7 +27,7 @@ IDENTITY_BODY_BYTES = 112 * 1024  # as Keystone: what is sent there is read befo
 
 UNAVAILABLE = "The database is unavailable. Whether a change that was asked for was made is not known. Try again."
 
-Record: TypeAlias = Callable[[Scope, int, float], None]  # what was asked for, its status, the seconds it took
+Record: TypeAlias = Callable[[Scope, int, float], None]  # what was requested, its status, the seconds it took
 
 log = structlog.get_logger()
 

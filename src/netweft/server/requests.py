@@ -1,4 +1,4 @@
-"""How long requests take, by what was asked for and the answer's status."""
+"""How long requests take, by what was requested and the answer's status."""
 
 from collections.abc import Iterable
 from typing import Any, Final

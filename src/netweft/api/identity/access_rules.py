@@ -1,4 +1,4 @@
-"""A user's access rules, and what may be asked for with an application credential (decision 0251)."""
+"""A user's access rules, and what may be requested with an application credential (decision 0251)."""
 
 from typing import Annotated, Literal
 

@@ -181,7 +181,7 @@ class Resource:
 
 
 def has_tags(call: Call, found: Object) -> bool:
-    """Whether it has the tags that the query asks for: all, any, not all, none of them."""
+    """Whether it has the tags that the query requests: all, any, not all, none of them."""
     tags, asked = set(found.get("tags", ())), call.request.query_params
     return all(test(set(asked[name].split(",")), tags) for name, test in _TAG_TESTS.items() if name in asked)
 

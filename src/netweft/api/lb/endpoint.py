@@ -175,7 +175,7 @@ def _flag(request: Request, name: str) -> bool:
 
 
 def _size(item: object) -> int:
-    """How many objects a body asks for."""
+    """How many objects a body requests."""
     if isinstance(item, list):
         return sum(map(_size, item))
     return (

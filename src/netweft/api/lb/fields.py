@@ -19,7 +19,7 @@ _SHORT = checks.string()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """default: where a POST does not say it, or says null; a PUT's null means it, too.  REQUIRED: it has to.
-    post, put: whether such a body may say it.  filter, sort: whether lists are asked for by it.
+    post, put: whether such a body may say it.  filter, sort: whether lists take it as filter, as sort key.
     parse: of a query string's text.  kept: the store's name, where that is another.
     shown: whether answers have it."""
 

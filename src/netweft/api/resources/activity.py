@@ -1,6 +1,6 @@
 """/v2.0/netweft/activity: who changed what, the newest first, as far back as the change log goes.
 
-Whoever acts for all projects is told everything.  Others are told of what is their project's and still there, of what
+Whoever acts for all projects gets everything.  Others are told of what is their project's and still there, of what
 was their project's and is deleted, and what they did themselves.  Of load balancers only what users did: their states
 change with each health check.
 """

@@ -31,7 +31,7 @@ _MANY: Final = "too much is asked at once, try again"
 
 
 class Fabric:
-    """lags: called in the event loop.  asks: who asks nodes; None: nobody does."""
+    """lags: called in the event loop.  asks: queries nodes; None: nobody does."""
 
     def __init__(self, lags: Callable[[], Mapping[str, Lag]], asks: Asks | None) -> None:
         self._lags, self._asks = lags, asks

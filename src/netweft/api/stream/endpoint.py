@@ -30,7 +30,7 @@ STREAMS, STREAMS_OF_USER = 100, 8
 LONGEST_SECONDS: Final = 300
 APART_SECONDS: Final = 0.02  # between two looks at the log
 SOON_SECONDS: Final = 0.005
-TICK_SECONDS: Final = 1.0  # for what no bell tells
+TICK_SECONDS: Final = 1.0  # for changes without a doorbell
 ALIVE_SECONDS: Final = 20.0  # a line at least so often: proxies cut what is silent
 LOOK_SECONDS: Final = 10.0  # at the token
 

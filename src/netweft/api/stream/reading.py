@@ -26,7 +26,7 @@ from netweft.store import ChangesGone, Object, Query, ReadTransaction, Store
 PAGE: Final = 200  # objects in an event
 IDS: Final = 1000  # ids in an event
 BATCH: Final = 1000  # changes read at a time
-MANY: Final = 20_000  # who has missed more changed objects than these is told everything
+MANY: Final = 20_000  # who has missed more changed objects than these gets everything
 
 Event: TypeAlias = dict[str, Any]
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LOOK_SECONDS: Final = 5.0  # at the lease
-TICK_SECONDS: Final = 1.0  # for what no bell tells
+TICK_SECONDS: Final = 1.0  # for changes without a doorbell
 FIRST_SECONDS, LIMIT_SECONDS = 0.5, 60.0  # between two tries
 PLACE, EPOCH = "place", "epoch"
 _ADMIN: Final = Context(

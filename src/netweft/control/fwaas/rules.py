@@ -1,4 +1,4 @@
-"""Firewall rules: what may be asked for, and what a change of one means to the policies that name it."""
+"""Firewall rules: what may be requested, and what a change of one means to the policies that name it."""
 
 import ipaddress
 from collections.abc import Iterable

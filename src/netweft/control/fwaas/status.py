@@ -1,4 +1,4 @@
-"""The status of a firewall group, worked out when somebody looks: from what it is, and whether its nodes have it.
+"""The status of a firewall group, worked out on request: from what it is, and whether its nodes have it.
 
 A change of a group, or of a policy or rule that it uses, makes it pending: the group counts its changes, and claims its
 place among those that are pending.  `feed.settling` asks the nodes and gives the place back when they have it.

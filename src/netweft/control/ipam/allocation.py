@@ -159,7 +159,7 @@ def _may_hold(subnet: Object, address: addresses.IpAddress) -> bool:
 
 
 def _for_address(subnets: Sequence[Object], wanted: Object) -> Object:
-    """The subnet for an address that is asked for by name."""
+    """The subnet for an address that is requested by name."""
     address = ipaddress.ip_address(wanted["ip_address"])
     if wanted.get("subnet_id") is not None:
         subnet = _by_id(subnets, wanted["subnet_id"])

@@ -117,7 +117,7 @@ def chosen(tx: WriteTransaction, wanted: Object) -> str | None:
 
 
 def take(tx: WriteTransaction, pool_id: str, wanted: Object) -> str:
-    """A prefix of this pool for a new subnet: the one that is asked for, else the first that is free."""
+    """A prefix of this pool for a new subnet: the one that is requested, else the first that is free."""
     pool = tx.lock(KIND, pool_id)  # others who take from it wait
     if pool is None:
         raise SubnetPoolNotFound(id=pool_id)

@@ -1,6 +1,6 @@
 """Certificates, keys and lists of revoked ones as users sent them: read, checked and written anew.
 
-Somebody's bytes: whatever is in them, the answer is what was asked for or Unreadable, and it takes no long time.  A key
+Somebody's bytes: whatever is in them, the answer is what was requested or Unreadable, and it takes no long time.  A key
 behind a passphrase says itself how often that is to be hashed: too often is refused before it is begun.  Whether a key
 of RSA has prime factors takes seconds to find out: nobody looks.
 """
@@ -50,7 +50,7 @@ def authorities(pem: bytes) -> bytes:
     from cryptography import x509
 
     def load(block: bytes) -> None:
-        x509.load_pem_x509_certificate(block).subject  # noqa: B018  (it is read when it is asked for)
+        x509.load_pem_x509_certificate(block).subject  # noqa: B018  (it is read on use)
 
     return _checked(pem, b"CERTIFICATE", load, "certificate")
 

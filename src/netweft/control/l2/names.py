@@ -1,4 +1,4 @@
-"""Ports' names in DNS: `dns_name` as it was asked for, `dns_assignment` as it comes to, for each address.
+"""Ports' names in DNS: `dns_name` as it was requested, `dns_assignment` as it comes to, for each address.
 
 A port's domain is its own, else its network's, else the setting's: as Neutron shows it where names are published.
 """

@@ -28,7 +28,7 @@ def default_external(tx: ReadTransaction) -> str | None:
 
 
 def _is_default(network: Object) -> bool:
-    """What is not external is no default, whatever is asked for: as in Neutron."""
+    """What is not external is no default, whatever is requested: as in Neutron."""
     return bool(network.get(IS_EXTERNAL) and network.get(IS_DEFAULT))
 
 

@@ -43,7 +43,7 @@ class Ports:
         self._domain = settings.dns_domain
 
     def create(self, tx: WriteTransaction, wanted: list[Object]) -> list[Object]:
-        """Addresses asked for are settled before any is drawn from a pool."""
+        """Requested addresses are settled before any is drawn from a pool."""
         networks = tx.get_many("networks", {one["network_id"] for one in wanted})
         for one in wanted:
             if one["network_id"] not in networks:
@@ -120,7 +120,7 @@ class Ports:
         tx.delete("ports", current["id"])
 
     def _macs(self, tx: WriteTransaction, wanted: Sequence[Object]) -> list[str]:
-        """Those asked for, and new ones that nobody on the network has, nor is about to get."""
+        """Those requested, and new ones that nobody on the network has, nor is about to get."""
         asked: dict[str, set[str]] = {}
         missing: Counter[str] = Counter()
         for one in wanted:
@@ -146,7 +146,7 @@ class Ports:
         return ":".join((self._mac_prefix, *(f"{byte:02x}" for byte in secrets.token_bytes(missing))))
 
     def _secure(self, tx: WriteTransaction, port: Object, network: Object, defaults: dict[str, str]) -> None:
-        """Port security as the network says, and the project's default group, unless asked for otherwise."""
+        """Port security as the network says, and the project's default group, unless requested otherwise."""
         port.setdefault("port_security_enabled", network["port_security_enabled"])
         if port["device_owner"].startswith(_SERVICE):
             port["port_security_enabled"] = False

@@ -64,7 +64,7 @@ class Segments:
             raise SettingsError(f"tenant_network_types: there is no segment type {', '.join(unknown)}")
 
     def choose(self, tx: WriteTransaction, wanted: Object) -> list[Segment]:
-        """For a new network; what is asked for comes out of the pools, but is not claimed yet."""
+        """For a new network; what is requested comes out of the pools, but is not claimed yet."""
         self._ranges.keep(tx)
         asked = self._asked(wanted)
         if not asked:
@@ -92,7 +92,7 @@ class Segments:
         return min(segment.type.mtu(self._settings, segment.physical) for segment in segments)
 
     def most_mtu(self, segments: Iterable[Segment]) -> int:
-        """What may be asked for."""
+        """What may be requested."""
         return min(segment.type.most_mtu(self._settings, segment.physical) for segment in segments)
 
     def _asked(self, wanted: Object) -> list[Segment]:

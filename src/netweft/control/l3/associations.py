@@ -178,7 +178,7 @@ def router_between(tx: WriteTransaction, port: Object, subnet: Object, external_
 
 
 def routers_for(tx: ReadTransaction, wanted: Object) -> Iterator[Row]:
-    """Those of which one may lead to a port that is asked for: to be held before anything is decided."""
+    """Those of which one may lead to one of these ports: to be locked before anything is decided."""
     named = {wanted.get("port_id"), *(wanted.get(FORWARDED_TO) or ())} - {None}
     for port in tx.get_many("ports", named).values():
         subnets = tx.get_many("subnets", {fixed["subnet_id"] for fixed in ipv4_of(port)})

@@ -1,4 +1,4 @@
-"""Which agents may have a router's gateway by the zones that the router asks for: without hints any."""
+"""Which agents may have a router's gateway by the zones that the router requests: without hints any."""
 
 from collections.abc import Iterable
 

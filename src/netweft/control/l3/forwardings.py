@@ -135,7 +135,7 @@ def leave(tx: WriteTransaction, port: Object, fixed_ips: Iterable[Object] = ()) 
 
 
 def _settled(tx: WriteTransaction, floating_ip: Object, wanted: Object) -> Object:
-    """What follows from what is asked for.  Raises what speaks against it."""
+    """What follows from what is requested.  Raises what speaks against it."""
     port = tx.lock("ports", wanted[PORT])
     if port is None:
         raise PortNotFound(id=wanted[PORT])

@@ -176,7 +176,7 @@ def meaning(tx: ReadTransaction, offer: Offer, id: str | None, option: str) -> O
 
 
 def haproxy_nodes(balancer: Object) -> int:
-    """How many its flavor asks for."""
+    """How many its flavor requests."""
     data: Object = balancer.get(FLAVOR_DATA) or {}
     topology = data.get(TOPOLOGY, "ACTIVE_STANDBY")
     return int(data.get(NODES, TOPOLOGIES[topology]))

@@ -1,4 +1,4 @@
-"""What TLS of listeners and pools may be asked for, and which references to a key manager they name.
+"""What TLS of listeners and pools may be requested, and which references to a key manager they name.
 
 What those lead to was read before the transaction (`Looked`): it may take long, and other services.
 """

@@ -81,7 +81,7 @@ class Tree:
         return self._kept(kind, self.tx.update(kind, id, changes | marks))
 
     def write(self, kind: str, id: str, changes: Object) -> Object:
-        """What changes with something else of the tree, and is not itself what was asked for."""
+        """What changes with something else of the tree, and is not itself what was requested."""
         return self._kept(kind, self.tx.update(kind, id, changes))
 
     def delete(self, kind: str, ids: Iterable[str]) -> None:

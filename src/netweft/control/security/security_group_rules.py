@@ -1,4 +1,4 @@
-"""Security group rules: what may be asked for, and when two are the same.
+"""Security group rules: what may be requested, and when two are the same.
 
 Whoever writes a rule writes its group too: the group's revision counts its rules' changes, and the feed hears of them.
 """

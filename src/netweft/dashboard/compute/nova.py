@@ -14,7 +14,7 @@ from msgspec import Struct, field
 if TYPE_CHECKING:
     from httpx import AsyncClient
 
-LISTED: Final = 500  # servers that one list is asked for; Nova's own limit is 1,000
+LISTED: Final = 500  # servers in one list; Nova's own limit is 1,000
 MOST_BYTES: Final = 4 * 1024 * 1024
 _WORD = re.compile(r"[A-Za-z_-]{1,32}")
 _TEXT: Final = 255
@@ -29,7 +29,7 @@ class Refused(Exception):
 
 
 class Server(Struct, frozen=True):
-    """status: Nova's word (ACTIVE, SHUTOFF, ...).  task: what it is about just now.  host: told to admins only."""
+    """status: Nova's word (ACTIVE, SHUTOFF, ...).  task: what it is about just now.  host: shown to admins only."""
 
     id: str
     name: str

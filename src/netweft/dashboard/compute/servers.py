@@ -23,7 +23,7 @@ KEPT_SECONDS: Final = 10.0  # what Nova said, and that it says nothing
 WHERE_SECONDS: Final = 60.0  # where Nova is
 USERS: Final = 500  # tokens of which something is kept
 AT_ONCE: Final = 32  # requests to Nova, of all users; of one user a list or FEW of them
-FEW: Final = 4  # servers that are asked for one by one; more are looked for in a list
+FEW: Final = 4  # servers that are requested one by one; more are looked for in a list
 SINGLE: Final = 20  # of those that a list had no room for
 
 

@@ -3,7 +3,7 @@
     change ─▶ checks that depend on it ─▶ (settled) by the rows ─▶ by nodes, few a second ─▶ (twice) state
 
 Level-triggered: what depends on what is found out anew with each run and is kept nowhere, so a server that takes the
-lease runs all once.  Bounded: one at a time, projects in turn; nodes are asked for few of them a second, since they
+lease runs all once.  Bounded: one at a time, projects in turn; only a few of them a second query nodes, since they
 have people's questions to answer, and each check is looked at again now and then, for what is in no row.
 """
 
@@ -32,7 +32,7 @@ from netweft.store import ChangesGone, NotHeld, Object, Query, ReadTransaction, 
 NAME: Final = "checks"
 IDLE_SECONDS: Final = 2.0  # between two looks whether there is any check
 APART_SECONDS: Final = 0.05  # between two looks at what changed
-LOOK_SECONDS: Final = 5.0  # at the lease, at which agents are silent, and for what no bell tells
+LOOK_SECONDS: Final = 5.0  # at the lease, at which agents are silent, and for changes without a doorbell
 DEBOUNCE: Final = 0.5  # seconds from the first change to a run: what is made in several steps is seen whole
 SETTLE: Final = 1.0  # seconds that nodes have to do what the rows say
 CONFIRM: Final = 3.0  # seconds until what nodes say is believed: then they are asked once more
@@ -56,7 +56,7 @@ class Looks(Protocol):
 
 
 class Judged(NamedTuple):
-    """verdict: None: nodes have to be asked.  rows: that were read."""
+    """verdict: None: nodes have to be queried.  rows: that were read."""
 
     verdict: Verdict | None
     rows: Rows
@@ -84,7 +84,7 @@ class Runner:
         self._rows, self._nodes = Due(), Due()
         self._rows_from = self._nodes_from = self._agents_from = 0.0
         self._concerns = Concerns()
-        self._known: dict[str, int] = {}  # check -> revision of what was asked for
+        self._known: dict[str, int] = {}  # check -> revision of what was requested
         self._doubts: set[str] = set()  # what nodes have said once
         self._silent: frozenset[str] = frozenset()
 

@@ -33,7 +33,7 @@ class CheckRuns:
         if check is None:
             raise PolicyNotAuthorized(action=_RULE)
         said, _ = await judged(self._looks, check, nodes=True, user=context.user_id)
-        assert said is not None  # nodes were asked
+        assert said is not None  # nodes were queried
         await self._run.write(partial(settle, self._store, check, said))
         shown: Object = await self._run.read(self._service.show, context, id, frozenset())
         return json_response({"check": shown})

@@ -17,7 +17,7 @@ class Verdict(NamedTuple):
 
 
 def by_rows(must_pass: bool, told: Mapping[str, Any]) -> Verdict | None:
-    """None: by the rows it is as it must be, or that is not known: nodes have to be asked."""
+    """None: by the rows it is as it must be, or that is not known: nodes have to be queried."""
     if must_pass:
         return _failing(told["findings"]) if told["passes"] is False else None
     return _passes() if told["passes"] else None

@@ -1,7 +1,7 @@
 """/v2.0/netweft/explain: what an object is, and everything that keeps it from working.
 
 Read only.  Whoever sees an object has it explained; findings of objects that they do not see are left out, and nodes,
-wires and tunnels are told to nobody but those who see agents.
+wires and tunnels are shown only to callers who see agents.
 """
 
 from collections.abc import Mapping

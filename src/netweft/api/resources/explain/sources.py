@@ -16,8 +16,9 @@ Lags: TypeAlias = Callable[[], Mapping[str, Lag]]
 
 
 class Sources:
-    """lags: of nodes behind the feed; called in the event loop.  asks: who asks nodes; None: nobody does, and the rows
-    are all that is looked at.  types: the members' names by those of their collections, by which policies are, too."""
+    """lags: of nodes behind the feed; called in the event loop.  asks: queries nodes; None: nobody does, and the
+    rows are all that is looked at.  types: the members' names by those of their collections, by which policies are,
+    too."""
 
     def __init__(
         self,

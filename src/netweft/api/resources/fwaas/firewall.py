@@ -92,7 +92,7 @@ RULE = STANDARD | {
 
 def default_maker(store: Store) -> BeforeList:
     def make_default(context: Context, filters: Mapping[str, Sequence[Any]]) -> None:
-        """Of the project that is asked for, else of the caller's; only an admin makes another's."""
+        """Of the requested project, else of the caller's; only an admin makes another's."""
         project = next(iter(filters.get("project_id", ())), context.project_id)
         if not project or (project != context.project_id and not context.is_admin):
             return

@@ -1,4 +1,4 @@
-"""/v2.0/network-ip-availabilities: for admins and services, computed when asked for; no resource like the others."""
+"""/v2.0/network-ip-availabilities: for admins and services, computed on request; no resource like the others."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -58,7 +58,7 @@ ATTRIBUTES = STANDARD | {
 
 
 def present(tx: ReadTransaction, networks: Sequence[Object]) -> Sequence[Object]:
-    """Each node has all of what it has ports on: a network is in the zones that it asks for, and in any other."""
+    """Each node has all of what it has ports on: a network is in the zones that it requests, and in any other."""
     return [one | {"availability_zones": one.get(zones.HINTS) or []} for one in networks]
 
 

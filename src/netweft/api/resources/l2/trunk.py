@@ -34,7 +34,7 @@ ATTRIBUTES = STANDARD | {
     "admin_state_up": ADMIN_STATE,
     "port_id": Attribute(check=checks.uuid_text, post=True, default=REQUIRED, filter=True, sort=True),
     "sub_ports": Attribute(check=sub_ports, post=True, default=[]),
-    "status": Attribute(check=READ_ONLY, filter=True),  # from the ports, when asked for: not to sort by
+    "status": Attribute(check=READ_ONLY, filter=True),  # from the ports, on request: not to sort by
 }
 
 

@@ -1,7 +1,7 @@
 """GET /v2.0/netweft/wiring/{port_id}: how a port is wired on its node, as the node says now.
 
 Read only.  Whoever sees a port is told whether it is wired, and its link; whose it is, what it has sent and received;
-bridges, tags, tunnels and hosts are told to nobody but those who see agents.
+bridges, tags, tunnels and hosts are shown only to callers who see agents.
 """
 
 from collections import Counter
@@ -36,7 +36,7 @@ _MANY: Final = "too much is asked at once, try again"
 
 
 class PortWiring:
-    """asks: who asks nodes; None: nobody does."""
+    """asks: queries nodes; None: nobody does."""
 
     def __init__(self, port: Resource, store: Store, lags: Callable[[], Mapping[str, Lag]], asks: Asks | None) -> None:
         self._service = Service(port, store)

@@ -87,7 +87,7 @@ def with_rules(tx: ReadTransaction, groups: Sequence[Object]) -> Sequence[Object
 
 def default_maker(groups: SecurityGroups, store: Store) -> BeforeList:
     def make_default(context: Context, filters: Mapping[str, Sequence[Any]]) -> None:
-        """Of the project that is asked for, else of the caller's; only an admin makes another's."""
+        """Of the requested project, else of the caller's; only an admin makes another's."""
         project = next(iter(filters.get("project_id", ())), context.project_id)
         if not project or (project != context.project_id and not context.is_admin):
             return

@@ -1,4 +1,4 @@
-"""What a body asks for, checked.  No store."""
+"""A body's arguments, checked.  No store."""
 
 from ipaddress import ip_address, ip_network
 from typing import Any, Final

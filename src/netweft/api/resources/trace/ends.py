@@ -30,8 +30,8 @@ class SeveralOfThatName(BadRequest):
 
 
 class End(NamedTuple):
-    """kind: PORTS, FLOATING, ADDRESS or OUTSIDE.  id: of the port or the floating IP.  address: what was asked for.
-    network: the port's.  called: the name in DNS that was asked for."""
+    """kind: PORTS, FLOATING, ADDRESS or OUTSIDE.  id: of the port or the floating IP.  address: what was requested.
+    network: the port's.  called: the name in DNS that was requested."""
 
     kind: str
     id: str = ""

@@ -1,4 +1,4 @@
-"""The layers below the API, for one trace: nodes are asked, there and back at once, and compared with the rows.
+"""The layers below the API, for one trace: nodes are queried, there and back at once, and compared with the rows.
 
 Bounded: so many traces ask at once in all, and of one user; the others are told what the rows say, and that no more was
 looked at.
@@ -27,7 +27,7 @@ from netweft.wire.queries import Answer
 Owners = Callable[[str, Sequence[str]], Awaitable[vms.Known]]  # network, addresses on it -> those of ports
 MOST: Final = 32
 MOST_OF_ONE: Final = 4
-SETTLE: Final = 0.3  # seconds until nodes are asked once more, where they do not do what the rows say
+SETTLE: Final = 0.3  # seconds until nodes are queried once more, where they do not do what the rows say
 RISES: Final = (0.6, 0.6)  # and again, where a BFD session alone is down: one comes up a second after both are heard
 
 

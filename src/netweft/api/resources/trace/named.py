@@ -30,7 +30,7 @@ def is_called(port: Object, text: str) -> bool:
 
 
 def supposed(seen: Snapshot, begun: Begun, called: str, port: Row | None) -> Iterator[str]:
-    """called: what was asked for.  port: that has the name."""
+    """called: what was requested.  port: that has the name."""
     if not called or port is None:
         return
     yield f"{called} is port {port['id']}"

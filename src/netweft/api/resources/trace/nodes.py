@@ -1,7 +1,7 @@
 """A packet from node to node: what each node's Open vSwitch does with it, until it is somewhere or nowhere.
 
-Each node is asked what it has itself; where the packet leaves by a tunnel or a wire, the next node is asked what comes
-in there.  Changes nothing, and waits no longer than each question may take.
+Each node is queried for its own part; where the packet leaves by a tunnel or a wire, the next node is queried for what
+comes in there.  Changes nothing, and waits no longer than each question may take.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence

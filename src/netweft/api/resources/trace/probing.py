@@ -1,6 +1,6 @@
 """A packet is sent at a port, as its VM would send it, and looked for on the way that nodes have said it takes.
 
-Only where it is asked for, and where by the rows and by Open vSwitch it arrives: what is between nodes shows then."""
+Only where it is requested, and where by the rows and by Open vSwitch it arrives: what is between nodes shows then."""
 
 import asyncio
 import secrets

@@ -1,7 +1,7 @@
 """POST /v2.0/netweft/trace: whether a packet passes from one end to the other, and everything that is in its way.
 
-Nothing is changed.  What its caller does not see is not there for it (`visible`); nodes are asked what they have, for
-whoever asks, and told about to nobody but those who see agents.
+Nothing is changed.  What its caller does not see is not there for it (`visible`); nodes are queried for
+any caller, but shown only to callers who see agents.
 """
 
 import time

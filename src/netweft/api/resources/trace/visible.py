@@ -23,7 +23,7 @@ def as_seen_by(
         for kind, of_kind in whole.rows.items()
         if kind in policies and kind != "agents"
     }
-    rows["agents"] = dict(whole.rows.get("agents", {}))  # findings about them are told to who may see them
+    rows["agents"] = dict(whole.rows.get("agents", {}))  # findings about them are shown to callers who may see them
     for kind, (other, attribute) in _WITH.items():
         seen = rows.get(other, {})
         rows[kind] = {id: row for id, row in whole.rows.get(kind, {}).items() if row[attribute] in seen}

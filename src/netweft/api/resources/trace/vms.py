@@ -153,7 +153,7 @@ def _asked_for_another(seen: Snapshot, vm: Vm, others: Sequence[str], known: Kno
 
 
 def _silent(vm: Vm, heard: Sequence[Heard]) -> Iterator[Finding]:
-    """In IPv4 it was asked for its address, too."""
+    """In IPv4 its address was probed, too."""
     has = {one.mac for one in heard if one.kind == "has"}
     own = vm.port["mac_address"]
     if has and own not in has:

@@ -67,7 +67,7 @@ class OvsdbSwitch:
         return [_command(step, self._switch.default_vlan) for step in steps]
 
     async def apply(self, steps: Sequence[Step]) -> Mapping[str, str]:
-        """One transaction.  What is refused is asked for port by port, so that it is known what the trouble is with."""
+        """One transaction.  What is refused is sent again port by port, so that the faulty one is known."""
         by_port: dict[str, list[Step]] = {}
         for step in steps:
             by_port.setdefault(parts(str(step.key))[1], []).append(step)

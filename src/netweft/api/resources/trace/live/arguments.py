@@ -1,4 +1,4 @@
-"""What a body asks for of live packets, checked."""
+"""A body's arguments of live packets, checked."""
 
 from typing import Final
 
