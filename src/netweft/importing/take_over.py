@@ -1,7 +1,7 @@
 """Makes another cloud's objects ours: each by its own use case, in a transaction of its own, with the id it has.
 
 What is there already stays as it is, so an import that was interrupted is run again.  What is refused is left out, with
-the reason; what needs it is refused then, too.
+the reason, and with who has what it would have; what needs it is refused then, too.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ from netweft.control.rbac import DuplicateRbacPolicy
 from netweft.control.security.security_groups import SecurityGroups
 from netweft.importing.cloud import Cloud
 from netweft.plugins.identity import Context
-from netweft.store import Object, Store, StoreError, WriteTransaction
+from netweft.store import Object, Store, StoreError, Taken, WriteTransaction
 
 _ADMIN = Context(user_id="import", user_name="import", project_id="", roles=frozenset({"admin", "member", "reader"}))
 _ASKER = Requester(None, True)
@@ -97,10 +97,21 @@ class TakeOver:
         except (_There, DuplicateRbacPolicy):  # of the latter the same has another id: it was made with what it shares
             return told("there")
         except Refused as refused:
-            return told("refused", str(refused))
+            return told("refused", f"{refused}{self._in_whose_way(refused.__cause__)}")
         except StoreError as refused:
-            return told("refused", str(of_store(refused)))
+            return told("refused", f"{of_store(refused)}{self._in_whose_way(refused)}")
         return told("new")
+
+    def _in_whose_way(self, error: BaseException | None) -> str:
+        """What the database had already; empty where that is not the trouble."""
+        if not isinstance(error, Taken):
+            return ""
+        with self._store.read() as tx:
+            kind, id = tx.holders(error.scope, [error.value]).get(error.value, ("", ""))
+            name = (tx.get(kind, id) or {}).get("name") if kind else ""
+        member = self._resources[kind].member if kind in self._resources else kind
+        named = f" ({name})" if name else ""
+        return f" {member} {id}{named} has it." if kind else ""
 
     def _plain(self, kind: str, cloud: Cloud) -> Iterator[Outcome]:
         for item in cloud.objects.get(kind, ()):

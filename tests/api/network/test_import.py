@@ -127,6 +127,34 @@ def test_what_is_refused_is_named_with_the_reason_and_the_rest_comes(settings: S
     assert {one.kind for one in refused} == {"network", "subnet", "rbac_policy", "port", "router interface"}
 
 
+def test_what_is_in_the_way_of_it_is_named(settings: ServerSettings, neutron: str, api: Api) -> None:
+    """In a database that is not empty: an address of what came before is somebody else's by now."""
+    list(taken_over(neutron_db.read(neutron), settings, dry_run=False))
+    (vm,) = api.get("admin", "/ports?name=vm1")["ports"]
+    for path in ("/trunks", "/floatingips"):
+        for one in api.get("admin", path)[path.strip("/")]:
+            api("admin", "DELETE", f"{path}/{one['id']}")
+    api("admin", "DELETE", f"/ports/{vm['id']}")
+    again = {"network_id": vm["network_id"], "name": "squatter", "fixed_ips": vm["fixed_ips"][:1]}
+    taken = api("admin", "POST", "/ports", {"port": again}).json()["port"]
+    refused = {one.id: one.why for one in taken_over(neutron_db.read(neutron), settings, dry_run=True) if one.why}
+    assert refused[vm["id"]].endswith(f" port {taken['id']} (squatter) has it."), refused
+
+
+def test_a_wire_that_is_in_use_names_by_whom(settings: ServerSettings, neutron: str, make_api: MakeApi) -> None:
+    api = make_api(**WIRES)
+    vlan, vni = (
+        {"provider:network_type": kind, "provider:segmentation_id": number, "name": f"mine{number}", **more}
+        for kind, number, more in (("vlan", 142, {"provider:physical_network": "physnet1"}), ("vxlan", 1713, {}))
+    )
+    mine = {name: api("admin", "POST", "/networks", {"network": one}).json()["network"]["id"]
+            for name, one in (("wire", vlan), ("web", vni))}  # fmt: skip
+    refused = [one for one in taken_over(neutron_db.read(neutron), settings, dry_run=True) if one.state == "refused"]
+    why = {one.name: one.why for one in refused if one.kind == "network"}
+    assert why["wire"].endswith(f"in use. network {mine['wire']} (mine142) has it."), why
+    assert why["web"].endswith(f"in use. network {mine['web']} (mine1713) has it."), why
+
+
 @pytest.mark.parametrize(
     "breaks",
     [
