@@ -9,8 +9,8 @@ from tests.ovs.sandbox import Sandbox
 from tests.ovs.test_recirculations import NODE, OPEN, Switch, built
 
 from netweft.model import HostRoute, Port
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import text_of_mac
-from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import RECIRCULATIONS
 from netweft.testing.node import UPLINKS
 from netweft.testing.region import WIRE_PORT, Region, floating_ip, gateway, interface, network, port, router, subnet

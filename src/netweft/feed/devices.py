@@ -14,6 +14,7 @@ from netweft.control import unsupported
 from netweft.control.l2 import binding, dynamic_segments, wires
 from netweft.control.l2.dynamic_segments import DynamicSegments
 from netweft.control.l2.ports import Ports
+from netweft.control.l3 import behind_switches
 from netweft.control.lb.probe_ports import Asking
 from netweft.control.security.security_groups import SecurityGroups
 from netweft.feed.background import beside, ended
@@ -116,6 +117,8 @@ class Mechanisms:
             owners = [name for name in gone if tx.held(dynamic_segments.scope(name))]
         for name in owners:
             self._store.run(partial(self._dynamic.follow, owner=name, wanted={}))
+        for name in gone:
+            self._store.run(partial(behind_switches.follow, switch=name, interfaces=()))
         for name in sorted(askers & gone):
             self._store.run(partial(self._asking.follow, owner=name, subnets=()))
         behind = {host for one in self._mechanisms if isinstance(one, IsTunnelEnd) for host in one.neighbourly}

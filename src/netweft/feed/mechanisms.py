@@ -11,6 +11,7 @@ whoever has the lease next takes away what is obsolete, and nothing that was the
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -19,6 +20,7 @@ from anyio import CapacityLimiter, to_thread
 from netweft.control import unsupported
 from netweft.control.l2 import wires
 from netweft.control.l2.dynamic_segments import DynamicSegments
+from netweft.control.l3 import behind_switches
 from netweft.control.lb.probe_ports import Asking
 from netweft.feed import lease
 from netweft.feed.hosts import Hosts
@@ -130,6 +132,7 @@ class Run:
         self._retry = Backoff(first=FIRST_SECONDS, limit=LIMIT_SECONDS)
         self._hosts, self._dynamic, self._asking = Hosts(store), dynamic, asking
         self._racked: Mapping[str, str] | None = None  # as it was followed last
+        self._answered: frozenset[str] | None = None  # likewise
 
     def told(self, facts: Collection[Fact] | None) -> None:
         if facts is None or not self._facts.isdisjoint(facts):
@@ -172,6 +175,7 @@ class Run:
         self._facts = looking.facts
         failed = {key: one.refused for key, one in wanted.items() if one.refused}
         failed |= {**await self._follow_racks(looking), **await self._follow_asking()}
+        await self._follow_answered(looking)
         self._away, problem, unkept = False, "", dict[str, str]()
         try:
             if away:
@@ -219,6 +223,15 @@ class Run:
         failed = await self._in_thread(lambda: self._store.run(lambda tx: dynamic.follow(tx, self._name, racked)))
         self._racked = None if failed else racked
         return failed
+
+    async def _follow_answered(self, looking: Looking) -> None:
+        if not isinstance(self.mechanism, IsTunnelEnd):
+            return
+        answered = self.mechanism.answered(looking)
+        if answered != self._answered:
+            follow = partial(behind_switches.follow, switch=self._name, interfaces=answered)
+            await self._in_thread(self._store.run, follow)
+            self._answered = answered
 
     async def _follow_asking(self) -> Mapping[str, str]:
         """Subnet -> why nobody can ask members there."""
@@ -288,7 +301,7 @@ class Run:
             self._ours = owned(tx, self._name)
             self._late = dict.fromkeys(tx.followers.begun(self._name), _clock() + LATE_SECONDS)
             self._told, self._said = wires.told(tx, self._name), unsupported.told(tx, self._name)
-        self._there, self._known, self._well, self._racked = {}, set(), set(), None
+        self._there, self._known, self._well, self._racked, self._answered = {}, set(), set(), None, None
         self._done, self._unkept = {}, {}
         self._problem, self._written = "\0", 0.0  # whatever it is, it is written
 

@@ -52,9 +52,9 @@ from netweft.model import (
 from netweft.model.connections import CAME_FROM, LEFT, MOVED
 from netweft.model.fwaas import OF_FIREWALLS, OF_GROUPS
 from netweft.model.load_balancer import TYPE, VIP_OWNER
-from netweft.model.node import OVN_AGENT
+from netweft.model.node import OUR_AGENT, OVN_AGENT
 from netweft.model.proxy import PROXY_OWNER
-from netweft.model.router import ADDRESS_MAC, ANSWERS_HOSTS, GATEWAY_OWNER, INTERFACE_OWNER
+from netweft.model.router import ADDRESS_MAC, ANSWERS_HOSTS, ANSWERS_ON, GATEWAY_OWNER, INTERFACE_OWNER
 
 
 class Way(Enum):
@@ -131,8 +131,11 @@ def behind(row: Row) -> Way | None:
 
 
 def router_port(row: Row) -> RouterPort | None:
-    """None for a port that is no router's interface."""
-    return msgspec.convert(row, RouterPort) if row.get("device_owner") == INTERFACE_OWNER else None
+    """None for a port that is no router's interface.  One that nobody answers for any more has no order."""
+    if row.get("device_owner") != INTERFACE_OWNER:
+        return None
+    unanswered = {ANSWERS_ON: "", ANSWERS_HOSTS: ()} if row.get(ANSWERS_ON) is None else {}
+    return msgspec.convert({**row, **unanswered}, RouterPort)
 
 
 def vip_port(row: Row) -> VipPort | None:
@@ -231,7 +234,8 @@ def node(row: Row) -> Node | None:
     if row.get("agent_type") in SERVICE_AGENTS:
         return None
     configurations = row.get("configurations") or {}
-    return msgspec.convert({**configurations, "name": row["host"]}, Node)
+    ours = {"name": row["host"], "speaks_bfd": row.get("binary", OUR_AGENT) == OUR_AGENT}
+    return msgspec.convert({**configurations, **ours}, Node)
 
 
 def security_group(row: Row) -> SecurityGroup:

@@ -20,7 +20,7 @@ from netweft.feed import objects
 from netweft.feed.interest import Interest, Updates
 from netweft.feed.reader import StoreReader
 from netweft.feed.relevance import RULES, RowKey, Rule
-from netweft.model import Network, Node, Peer, Port
+from netweft.model import Network, Node, Peer, Port, RouterPort
 from netweft.plugins.mechanisms import BareMetal, Host, links_of
 from netweft.store import ChangesGone, Object, Query, ReadTransaction, Store
 
@@ -95,6 +95,7 @@ class Region:
             networks={one.id: one for one in found if isinstance(one, Network)},
             peers={one.id: one for one in found if isinstance(one, Peer)},
             nodes={one.name: one for one in found if isinstance(one, Node)},
+            interfaces={one.id: one for one in found if isinstance(one, RouterPort)},
         )
 
     def rows(self, kind: str) -> Mapping[str, Object]:

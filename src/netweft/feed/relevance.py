@@ -21,6 +21,7 @@ of one kind stand in a topic, which object they give there, and to which further
 
     network(N) ── interface ──▶ router(R) ── its networks ──▶ network(M), wire(M)
                     gives RouterPort  gives Router, GatewayPort, PortForwarding
+                     └─ ──▶ endpoint(the nodes that answer for it on a wire, or behind a VTEP)
                                      ├─ its project ──▶ metered(P), and metered(all)
                                      │                     gives MeteringLabel
                                      └─ its gateway ──▶ endpoint(the nodes that have it, or can take over)
@@ -119,7 +120,7 @@ RULES = (
         "ports",
         by="network_id",
         gives=objects.router_port,
-        leads=[("router", "device_id"), ("firewall", FIREWALL_GROUP)],
+        leads=[("router", "device_id"), ("firewall", FIREWALL_GROUP), ("endpoint", ANSWERS_IN)],
     ),
     Rule("network", "ports", by="network_id", gives=objects.vip_port),
     Rule("host", "ports", by="binding:host_id", gives=objects.gateway, leads=_OF_A_GATEWAY),

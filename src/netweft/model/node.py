@@ -4,6 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
+OUR_AGENT: Final = "netweft-agent"  # the binary of agents that route
 OVN_AGENT: Final = "OVN Controller agent"  # how Neutron shows a chassis of OVN's: no feed of ours goes there
 ON_THIS_CHASSIS: Final = "netweft-metadata"  # among its ovn-cms-options: our agent answers for metadata there
 
@@ -11,12 +12,14 @@ ON_THIS_CHASSIS: Final = "netweft-metadata"  # among its ovn-cms-options: our ag
 class Node(Struct, frozen=True, kw_only=True, tag="node", omit_defaults=True):
     """Another hypervisor that shares a network with this one: a tunnel end point.
 
-    floating_ips: the physical networks on which it has those of its VMs."""
+    floating_ips: the physical networks on which it has those of its VMs.
+    speaks_bfd: with nodes that watch it; switches, and hosts of others' agents, do not."""
 
     name: str
     tunnel_ip: str | None = None
     tunnel_types: tuple[str, ...] = ()
     floating_ips: tuple[str, ...] = ()
+    speaks_bfd: bool = True
 
 
 class Neighbour(Struct, frozen=True):
@@ -55,7 +58,7 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ovs_version: str = ""
     agent_version: str = ""
     agent_type: str = "Open vSwitch agent"
-    binary: str = "netweft-agent"
+    binary: str = OUR_AGENT
     vif_type: str = "ovs"
     port_filter: bool = True
     floating_ips: tuple[str, ...] = ()

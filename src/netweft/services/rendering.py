@@ -155,9 +155,10 @@ class Rendering:
         return isinstance(network, LocalNetwork) and may_be_there(self._memo, network, single)
 
     def near(self, network_id: str) -> int | None:
-        """The way to the network's wire; None where it has none."""
+        """The way to hosts that no agent stands before, by the network's wire or its tunnels; None where there are
+        none."""
         network = wiring.local_network(self._memo, network_id)
-        is_wired = isinstance(network, LocalNetwork) and network.segment.network_type in PHYSICAL
+        is_wired = isinstance(network, LocalNetwork) and (network.segment.network_type in PHYSICAL or network.answered)
         link = network.link(node_facts.uplinks(self._memo)) if isinstance(network, LocalNetwork) and is_wired else None
         return link.near if link else None
 

@@ -117,6 +117,8 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
     firewalled: whether a router's port on it is in a firewall group.
     routed: whether a router has an interface on it.  advertised: whether one may have to advertise itself.
     balanced: whether a load balancer has its VIP on it.
+    answered: it is routed, and hosts may be on it that no agent stands before, on its wire or behind a VTEP: one node
+    answers them for its routers.
     names: whether the node answers for names in it.  domain: of these, without a dot at its end; may be empty.
     unsure: it is routed, and hosts may be in it that the database does not know, or not surely, or that are
     probed.
@@ -130,6 +132,7 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
     routed: bool = False
     advertised: bool = False
     unsure: bool = False
+    answered: bool = False
     firewalled: bool = False
     can_limit: bool = True
     discovery: bool = False

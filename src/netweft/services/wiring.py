@@ -77,13 +77,15 @@ def local_network(read: Reader, network_id: str) -> LocalNetwork | Problem:
     if isinstance(segment, Problem):
         return segment
     routed, balanced = bool(read.get(("routed", network_id))), bool(read.get(("balanced", network_id)))
+    answered = routed and (segment.network_type in PHYSICAL or bool(read.get(("answered", network_id))))
     return LocalNetwork(
         network=network,
         vlan=vlan,
         segment=segment,
         dhcp=read.get(("dhcp", network_id)) or (),
         routed=routed,
-        unsure=routed and (segment.network_type in PHYSICAL or _is_unsure(read, network_id)),
+        unsure=answered or (routed and _is_unsure(read, network_id)),
+        answered=answered,
         can_limit=not routed or not read.get(NO_METERS),
         discovery=(routed or balanced) and bool(read.get(DISCOVERY)),
         balanced=balanced,

@@ -178,6 +178,7 @@ class Region:
         self.labels: dict[str, MeteringLabel] = {}
         self.firewalls: dict[str, FirewallGroup | FirewallPolicy | FirewallRule | FirewallLog] = {}
         self.bound: dict[str, str] = {}
+        self.switches: dict[str, str] = {}  # VTEPs, with their tunnel addresses: what is bound there is behind them
         self.ahead: dict[str, str] = {}  # port -> node of a binding that is not active
         for number in range(1, nodes + 1):
             tunnel_ip = f"192.0.2.{number}"
@@ -283,7 +284,8 @@ class Region:
         ]
         on = {one.network_id for one in here.values()}
         gateways = [port for port in self.gateway_ports.values() if port.router_id in routers]
-        hosts = ({peer.host_id for peer in peers} | {host for port in gateways for host in port.order}) - {name, ""}
+        answering = [port for port in self.router_ports.values() if port.network_id in networks]
+        hosts = {peer.host_id for peer in peers} | {host for port in (*gateways, *answering) for host in port.order}
         behind = {port.router_id for port in own}
         floating = [one for one in self.floating_ips.values() if one.port_id in here or one.router_id in behind]
         wires = networks | {one.floating_network_id for one in floating}
@@ -293,7 +295,7 @@ class Region:
             *here.values(),
             *(trunk for trunk in self.trunks.values() if trunk.port_id in here),
             *peers,
-            *map(self._seen, hosts),
+            *map(self._seen, hosts - {name, ""}),
             *self._firewall({id for one in here.values() for id in one.security_groups} | self._of_vips(networks)),
             *self.policies.values(),
             *self.firewalls.values(),
@@ -328,6 +330,8 @@ class Region:
                 yield one
 
     def _seen(self, host: str) -> Node:
+        if host in self.switches:
+            return Node(name=host, tunnel_ip=self.switches[host], tunnel_types=("vxlan",), speaks_bfd=False)
         facts = self.nodes[host].host
         wired = tuple(sorted(facts.bridge_mappings))
         return Node(name=host, tunnel_ip=facts.tunnel_ip, tunnel_types=BY_OVS, floating_ips=wired)

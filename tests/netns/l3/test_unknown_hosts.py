@@ -18,8 +18,8 @@ from netweft.lab import host
 from netweft.lab.commands import run
 from netweft.lab.host import Host
 from netweft.lab.vm import Vm
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import octets, text_of_mac
-from netweft.services.l3.wire import wire_mac
 
 MOST_MS = 2000  # as of gateways (test_failover)
 VRRP, VRRP_6 = "10.51.0.77", "fd00:51::77"

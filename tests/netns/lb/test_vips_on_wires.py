@@ -19,8 +19,8 @@ from netweft.lab import host
 from netweft.lab.commands import run
 from netweft.lab.host import Host
 from netweft.lab.vm import Vm
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import octets, text_of_mac
-from netweft.services.l3.wire import wire_mac
 
 VIPS = {4: "10.66.0.100", 6: "fd00:66::100"}
 UDP_VIP, HTTP_VIP = "10.66.0.101", "10.66.0.102"

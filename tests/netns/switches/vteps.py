@@ -105,7 +105,8 @@ class Vtep:
 
     def _take_down(self) -> None:
         back = [("--", "del-port", port, "--", "add-port", "switch1", port) for port in self._racked]
-        vsctl(self._fabric, *(word for move in back for word in move))
+        if back:
+            vsctl(self._fabric, *(word for move in back for word in move))
         bridges = vsctl(self._fabric, "list-br").split()
         ours = [one for one in bridges if one.startswith("vtep") or one == _UNDERLAY]
         vsctl(self._fabric, *(word for one in ours for word in ("--", "del-br", one)))

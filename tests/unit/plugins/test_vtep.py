@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import pytest
 
-from netweft.model import Network, Node, Peer, Port
+from netweft.model import Network, Node, Peer, Port, RouterPort
 from netweft.model.network import Segment
+from netweft.model.wire_macs import wire_mac
 from netweft.plugins.mechanisms import BareMetal, Host, Link, Row
 from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.plugins.mechanisms.vtep.database import There
@@ -72,6 +73,31 @@ def test_what_is_behind_it_has_a_logical_switch_and_its_neighbours() -> None:
         "flood net1": ["192.0.2.1"],
         "mac net1 fa:16:3e:00:00:01": "192.0.2.1",
     }
+
+
+def test_it_knows_by_which_macs_nodes_answer_for_routers_there() -> None:
+    """All of the order, so that who takes over is reached at once; also where nobody else is on the network."""
+    macs = {host: wire_mac(host, "if1").to_bytes(6).hex(":") for host in ("hv1", "hv2", "hv3")}
+    there = Host(
+        nodes={
+            **{f"hv{n}": Node(name=f"hv{n}", tunnel_ip=f"192.0.2.{n}", tunnel_types=("vxlan",)) for n in (1, 2)},
+            "hv3": Node(name="hv3", tunnel_types=("vxlan",)),
+        },
+        interfaces={
+            "if1": RouterPort(id="if1", network_id=NET.id, mac_address="fa:16:3e:00:00:09", hosts=tuple(macs)),
+            "if2": RouterPort(id="if2", network_id=OTHER.id, mac_address="fa:16:3e:00:00:08", hosts=("hv1",)),
+        },
+    )
+    view = Sight({OWN: there}, bare(1, NET))
+    assert values(view) == {
+        "switch net1": [5001, "source_node"],
+        "binding e1 0": "net1",
+        "flood net1": ["192.0.2.1", "192.0.2.2"],
+        f"mac net1 {macs['hv1']}": "192.0.2.1",
+        f"mac net1 {macs['hv2']}": "192.0.2.2",
+    }
+    assert vtep().answered(view) == {"if1"}
+    assert vtep().answered(Sight({OWN: there})) == frozenset()
 
 
 def test_a_port_of_the_switch_is_on_one_network_and_only_a_vxlan_can_be_there() -> None:
@@ -162,10 +188,9 @@ def test_a_rack_is_one_physical_network() -> None:
 
 def test_a_machine_behind_it_is_told_what_it_does_not_have() -> None:
     tor = VtepMechanism(SWITCH)
-    unrouted = "switch:tor1: no router answers behind a VTEP: the machine reaches its own network only"
     link = {"binding:profile": {"local_link_information": [{"switch_info": "tor1", "port_id": "e1"}]}}
-    assert tor.noted(link) == unrouted
+    assert tor.noted(link) == ""
     guarded = tor.noted({**link, "port_security_enabled": True})
-    assert guarded == f"switch:tor1: security groups are not in force there; {unrouted}"
+    assert guarded == "switch:tor1: security groups are not in force there"
     assert tor.noted({"binding:profile": {"local_link_information": [{"switch_info": "tor2", "port_id": "e1"}]}}) == ""
     assert tor.noted({"binding:profile": {}}) == ""

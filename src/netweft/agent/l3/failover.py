@@ -25,13 +25,13 @@ from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp, icmp
 from netweft.dataplane.packets.datagram import IpAddress
 from netweft.model import GatewayPort
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import octets, octets_of_mac
 from netweft.services.fields import Reason, cookie
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.gateways.takeover import Order, Sight, chosen
 from netweft.services.l3.neighbours.gratuitous import to_network
 from netweft.services.l3.values import GatewayPlace
-from netweft.services.l3.wire import wire_mac
 from netweft.services.values import Asked, HostFacts, LocalPort
 
 log = structlog.get_logger(__name__)

@@ -22,6 +22,7 @@ from netweft.agent.l3.address_probes import Asking, Silence
 from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp
+from netweft.model.wire_macs import ASKS, asking_mac
 from netweft.services.addresses import octets, octets_of_mac
 from netweft.services.fields import Reason, cookie, object_bits, owner
 from netweft.services.l2.announce import Packet
@@ -29,7 +30,6 @@ from netweft.services.l3.floating_ips.places import FloatingPlace, Where
 from netweft.services.l3.interfaces import keep
 from netweft.services.l3.neighbours.gratuitous import to_network
 from netweft.services.l3.values import LocalFloatingIp
-from netweft.services.l3.wire import ASKS, asking_mac
 from netweft.services.values import Asked, LocalPort
 
 log = structlog.get_logger(__name__)

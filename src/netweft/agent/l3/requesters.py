@@ -1,6 +1,7 @@
 """The sender of the agent's ARP and ND requests: a router, by its gateway or one of its interfaces.
 
-On a physical wire each node's requests have a MAC of its own, to which the answer goes; VMs here see the router's.
+On a physical wire each node's requests have a MAC of its own, to which the answer goes; VMs here see the router's.  In
+tunnels, those to VTEPs as well, they have the router's.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,12 +12,12 @@ from netweft.agent.desired import Desired
 from netweft.dataplane.openflow.flow import Output, PushVlan, SetField
 from netweft.dataplane.packets import arp, icmp
 from netweft.dataplane.packets.datagram import IpAddress
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import Prefix, link_local, mac, octets, octets_of_mac, prefix, within
 from netweft.services.fields import IN_PORT, LOCAL_VLAN, tagged
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.neighbours.gratuitous import to_network
 from netweft.services.l3.values import Gateway, Interface, LocalRouter
-from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT
 from netweft.services.values import LocalNetwork
 
@@ -93,7 +94,6 @@ def by_gateway(gateway: Gateway) -> Requester:
 
 def by_interface(desired: Desired, router: LocalRouter, interface: Interface) -> Requester:
     """In IPv6 by the link-local address."""
-    near = desired.wire_of(interface.port.network_id)
     its_mac = mac(interface.port.mac_address)
     linked = Prefix(6, link_local(its_mac), None)
     return Requester(
@@ -103,8 +103,13 @@ def by_interface(desired: Desired, router: LocalRouter, interface: Interface) ->
         tuple(one for one in interface.addresses if one.version == 4 or one == linked),
         interface.on_link,
         tuple(sorted({prefix(route.nexthop) for route in router.router.routes})),
-        None if near is None else (octets_of_mac(wire_mac(router.node, interface.port.id)), near),
+        None if interface.network.tunnelled else _wire(desired, router, interface),
     )
+
+
+def _wire(desired: Desired, router: LocalRouter, interface: Interface) -> tuple[bytes, int] | None:
+    near = desired.wire_of(interface.port.network_id)
+    return None if near is None else (octets_of_mac(wire_mac(router.node, interface.port.id)), near)
 
 
 class Answering(NamedTuple):
@@ -135,7 +140,8 @@ def on_wire(desired: Desired, port_id: str, network_id: str) -> Answering | None
 
 
 def _of_interface(desired: Desired, router: LocalRouter, one: Interface) -> Answering:
-    return Answering(by_interface(desired, router, one), one.addresses, one.asked_for, one.answers)
+    who = by_interface(desired, router, one)._replace(wire=_wire(desired, router, one))
+    return Answering(who, one.addresses, one.asked_for, one.answers)
 
 
 def _vips(desired: Desired) -> Iterator[Answering]:

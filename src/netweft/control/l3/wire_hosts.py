@@ -1,5 +1,5 @@
 """Which hosts answer physical hosts for a router's interface on a provider network, or for a load balancer's VIP: one,
-as on any wire, and who takes over when it is gone.
+as on any wire, and who takes over when it is gone.  Likewise hosts behind a VTEP (`behind_switches`).
 
 An order of a few, of those that are wired to the network, by rendezvous hashing over interface and host.  The first
 answers; the nodes see for themselves when it is gone (decision 0460), and say so.  It stays until its host is gone or
@@ -13,15 +13,20 @@ from netweft.control.l2 import hosts
 from netweft.control.l2.segments import PHYSICAL
 from netweft.control.l3.gateway_hosts import MOST
 from netweft.control.standard import bumped
+from netweft.model.node import OUR_AGENT
 from netweft.model.router import ANSWERS_HOSTS, ANSWERS_ON
 from netweft.store import Claim, Object, Query, WriteTransaction
 
-_AGENT = "netweft-agent"  # the binary of agents that route
+BEHIND = "netweft:behind"  # kept on an interface: the VTEPs behind which hosts of its network are
 
 
 def scope(host: str) -> str:
     """In which interfaces are claimed in whose order this host is; for the empty name, those with room for more."""
     return f"answers_on {host}"
+
+
+def has_wire(network: Object) -> bool:
+    return any(segment[PHYSICAL] for segment in network.get("segments") or [network])
 
 
 def order(port: Object) -> list[str]:
@@ -104,11 +109,11 @@ def taken_over(tx: WriteTransaction, host: str, port_id: str) -> None:
 
 
 def _best(tx: WriteTransaction, port: Object, without: Collection[str]) -> list[str] | None:
-    """None: its network has no wire; empty: nobody is wired to it.  First who answers, alive or not."""
+    """None: its network has no wire, nor a VTEP; empty: nobody is wired to it.  First who answers, alive or not."""
     network = tx.glance.get("networks", port["network_id"])
-    if network is None or not any(segment[PHYSICAL] for segment in network.get("segments") or [network]):
+    if network is None or not (has_wire(network) or port.get(BEHIND)):
         return None
-    agents = [one for one in tx.query("agents", Query({"binary": [_AGENT]})) if hosts.can_wire(one, network)]
+    agents = [one for one in tx.query("agents", Query({"binary": [OUR_AGENT]})) if hosts.can_wire(one, network)]
     there = [one["host"] for one in agents if hosts.is_there(one) and one["host"] not in without]
     ranked = sorted(there, key=lambda host: _weight(port["id"], host), reverse=True)
     able = {one["host"] for one in agents} - set(without)

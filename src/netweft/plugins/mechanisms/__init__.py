@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
-from netweft.model import Network, Node, NodeFacts, Peer, Port, PortStatus
+from netweft.model import Network, Node, NodeFacts, Peer, Port, PortStatus, RouterPort
 from netweft.model.health import MemberHealth
 from netweft.reconcile.plan import Step
 from netweft.settings import ServerSettings
@@ -44,12 +44,14 @@ class Host(Struct, frozen=True):
     """What a host has, or will have soon: ports, and all networks whose frames it sends or gets on a wire, be it for a
     port, a router or a gateway.
 
-    peers, nodes: what is on these networks elsewhere, and where; of those that an `IsTunnelEnd` looks at."""
+    peers, nodes: what is on these networks elsewhere, and where; interfaces: routers' on them; of those that an
+    `IsTunnelEnd` looks at."""
 
     ports: Mapping[str, Port] = {}
     networks: Mapping[str, Network] = {}
     peers: Mapping[str, Peer] = {}
     nodes: Mapping[str, Node] = {}
+    interfaces: Mapping[str, RouterPort] = {}
 
 
 class Link(Struct, frozen=True):
@@ -187,6 +189,10 @@ class IsTunnelEnd(Protocol):
 
     def racked(self, view: View) -> Mapping[str, str]:
         """Network -> the physical network on which it needs a VLAN, for hosts there."""
+        ...
+
+    def answered(self, view: View) -> frozenset[str]:
+        """The routers' interfaces, by their ids, that machines behind it use, so that a node has to answer them."""
         ...
 
 

@@ -10,11 +10,11 @@ for what comes through that port.  Towards the wire it works as the learning swi
 from collections.abc import Iterator
 
 from netweft.dataplane.openflow.flow import OFPP_NORMAL, Action, Output, PopVlan, SetField
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import mac
 from netweft.services.fields import UNTAGGED, Reason, cookie, tagged
 from netweft.services.l2.bridges import KINDS, joined, physical_link
 from netweft.services.l3.values import LocalRouter
-from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import PHYS, physical_role
 from netweft.services.service import Service, Wanted
 from netweft.services.values import PHYSICAL, Flood, HostFacts, LocalNetwork, Uplinks

@@ -16,6 +16,7 @@ from typing import Final
 
 from netweft.dataplane.openflow.flow import Action, Clone, Controller, Ct, CtClear, Meter, Move, SetField
 from netweft.dataplane.openflow.meters import DropMeter
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import (
     AGENT,
@@ -34,7 +35,6 @@ from netweft.services.fields import (
 )
 from netweft.services.l3.routing.routes import DST, ETH
 from netweft.services.l3.values import Interface, LocalRouter
-from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.conntrack import IS_ANSWER, IS_KNOWN, IS_RELATED
 from netweft.services.security.firewall_logs import logged

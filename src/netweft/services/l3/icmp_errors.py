@@ -13,6 +13,7 @@ from netweft.dataplane.openflow.flow import SetField
 from netweft.dataplane.packets import icmp, readdressed6
 from netweft.dataplane.packets.icmp import Offending
 from netweft.dataplane.packets.readdressed import End, ports, readdressed
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import Prefix, mac, octets, parsed, text, within
 from netweft.services.dhcp.requests import to_port
 from netweft.services.fields import LOCAL_VLAN, ROUTER, Why
@@ -21,7 +22,6 @@ from netweft.services.l3.floating_ips.ends import Ends
 from netweft.services.l3.floating_ips.icmp_errors import to_outside
 from netweft.services.l3.port_forwarding.wiring import ForwardedAddresses
 from netweft.services.l3.values import Gateway, Interface, LocalFloatingIp, LocalRouter
-from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT
 from netweft.services.values import LocalPort
 

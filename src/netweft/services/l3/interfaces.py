@@ -17,6 +17,7 @@ class Interfaces:
     """node: this one.  A gateway is here where this node has it or may have to take over.  A VIP on a wire stands there
     as an interface does: what comes by the wire may be for it.
     Facts: ("routed", network) -> True where a router has an interface, or here its gateway or a floating IP;
+    ("answered", network) -> True where a node answers hosts that no agent stands before for one;
     ("interfaces", router), ("gateways", router) -> the ids of what is there, sorted."""
 
     of: Final = (RouterPort, GatewayPort, VipPort)
@@ -25,6 +26,7 @@ class Interfaces:
         self._node = node
         self._on: defaultdict[str, set[str]] = defaultdict(set)  # network -> interfaces; gateways, floating IPs here
         self._routers_on: defaultdict[str, Counter[str]] = defaultdict(Counter)  # network -> by their interfaces
+        self._answered: defaultdict[str, set[str]] = defaultdict(set)  # network -> interfaces that have an order
         self._of: defaultdict[tuple[str, str], set[str]] = defaultdict(set)  # fact, router -> ids
         # interfaces for which this node may answer physical hosts: to take-over each is a gateway of its own router.
         # A value: another one is there when it changes
@@ -78,12 +80,17 @@ class Interfaces:
         for part in (before, after):
             if isinstance(part, RouterPort | GatewayPort):
                 places += self._place(part, here=part is after)
+                if isinstance(part, RouterPort):
+                    keep(self._answered, part.network_id, part.id, here=part is after and bool(part.order))
+                    places.append(("answered", part.network_id))
             elif isinstance(part, VipPort):
                 self._stands(part.id, "", part.network_id, outside=False, here=part is after)
                 places.append(("routed", part.network_id))
         for name, id in dict.fromkeys(places):
             if name == "routed":
                 yield (name, id), self.on(id) or None
+            elif name == "answered":
+                yield (name, id), id in self._answered or None
             else:
                 yield (name, id), tuple(sorted(self._of.get((name, id), ()))) or None
 

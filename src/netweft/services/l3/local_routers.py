@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Generic, TypeVar
 
 from netweft.model import GatewayPort, Router
+from netweft.model.wire_macs import wire_mac
 from netweft.reconcile.memo import Memo
 from netweft.services.addresses import mac
 from netweft.services.kinds import ROUTER, Item, ItemKey
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.routing.watched_hops import WatchedHops, has_several
 from netweft.services.l3.values import Gateway, Interface, LocalRouter
-from netweft.services.l3.wire import wire_mac
 from netweft.services.l3.wiring import local_router
 
 MOST_LOGGED: Final = 10_000

@@ -16,8 +16,8 @@ from netweft.model import (
     Router,
     RouterPort,
 )
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import Prefix, is_unique_local, link_local, mac, prefix
-from netweft.services.l3.wire import wire_mac
 from netweft.services.values import PHYSICAL, Firewall, LocalNetwork, RemotePort
 
 
@@ -46,9 +46,14 @@ class Interface(Struct, frozen=True, kw_only=True):
     silent: frozenset[Prefix] = frozenset()
 
     def macs(self, node: str) -> set[int]:
-        """From which its packets come: on a wire each node has one."""
-        wired = (wire_mac(name, self.port.id) for name in (node, *self.nodes))
-        return {mac(self.port.mac_address), *(wired if self.network.segment.network_type in PHYSICAL else ())}
+        """From which its packets come."""
+        return {mac(self.port.mac_address), *self.from_nodes((node, *self.nodes))}
+
+    def from_nodes(self, nodes: Iterable[str]) -> set[int]:
+        """From which these nodes' packets come: on a wire each has one, in tunnels it is the router's."""
+        if self.network.segment.network_type not in PHYSICAL:
+            return {mac(self.port.mac_address)}
+        return {wire_mac(name, self.port.id) for name in nodes}
 
     @property
     def asked_for(self) -> int | None:

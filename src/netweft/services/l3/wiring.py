@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from msgspec.structs import replace
 
 from netweft.model import FixedIp, FloatingIp, GatewayPort, Network, Peer, QosPolicy, Router, RouterPort, Subnet
+from netweft.model.wire_macs import asking_mac, wire_mac
 from netweft.reconcile.memo import Reader
 from netweft.services.addresses import Prefix, prefix, text_of_mac, within
 from netweft.services.l3.floating_ips.places import Where
@@ -22,7 +23,6 @@ from netweft.services.l3.values import (
     LocalRouter,
     WayToGateway,
 )
-from netweft.services.l3.wire import asking_mac, wire_mac
 from netweft.services.node_facts import NO_LENGTHS, NO_METERS, host_facts
 from netweft.services.qos import largest_frame
 from netweft.services.security.firewalls import firewall

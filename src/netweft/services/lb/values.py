@@ -3,9 +3,9 @@
 from msgspec import Struct
 
 from netweft.model import Listener, LoadBalancer, QosPolicy, VipPort
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import Prefix
 from netweft.services.fields import Reason
-from netweft.services.l3.wire import wire_mac
 from netweft.services.values import LocalNetwork
 
 

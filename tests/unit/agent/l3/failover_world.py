@@ -16,11 +16,11 @@ from netweft.agent.l3.underlay import WAIT
 from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.packets import arp
 from netweft.model import EMPTY_VIEW, FixedIp, GatewayPort, Network, NodeView, Segment
+from netweft.model.wire_macs import wire_mac
 from netweft.services.fields import Reason, cookie
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.gateways.watched_nodes import interface_to
 from netweft.services.l3.values import Gateway, GatewayPlace
-from netweft.services.l3.wire import wire_mac
 from netweft.services.values import HostFacts, LocalNetwork
 
 ADDRESS = IPv4Address("203.0.113.5")

@@ -14,11 +14,11 @@ from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp
 from netweft.model import EMPTY_VIEW, FixedIp, FloatingIp, GatewayPort, NodeView, Port
+from netweft.model.wire_macs import ASKS, asking_mac
 from netweft.services.fields import Reason, cookie
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.floating_ips.places import FloatingPlace, Where
 from netweft.services.l3.values import Gateway, LocalFloatingIp
-from netweft.services.l3.wire import ASKS, asking_mac
 
 ID, ADDRESS, MAC = "00f10a70-0000-4000-8000-000000000001", "203.0.113.9", "02:00:00:00:00:09"
 ONE = FloatingIp(id=ID, router_id="r", floating_network_id="ext", floating_ip_address=ADDRESS, port_id="p")

@@ -15,13 +15,13 @@ from netweft.dataplane.openflow.flow import Flow, Output
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp
 from netweft.model import EMPTY_VIEW, GatewayPort, NodeView
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import mac, octets_of_mac
 from netweft.services.fields import Reason, cookie
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.gateways.watched_nodes import interface_to
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.values import GatewayPlace, Interface, LocalRouter
-from netweft.services.l3.wire import wire_mac
 from netweft.services.values import HostFacts
 from netweft.testing import packets
 

@@ -33,10 +33,10 @@ from netweft.dataplane.openflow.flow import Resubmit, SetField
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import icmp, readdressed
 from netweft.dataplane.packets.datagram import checksum, packet
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import octets, parsed, text_of_mac
 from netweft.services.fields import HANDED_UP, LOCAL_VLAN, NEXT_HOP, ROUTER, Reason, Why, cookie, owner
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT
 from netweft.testing import packets
 from netweft.testing.region import Region, interface

@@ -12,9 +12,9 @@ from tests.unit.agent.l3.handover_world import ADDRESS, ID, World
 
 from netweft.agent.l3.floating_handover import MOST
 from netweft.dataplane.packets import arp
+from netweft.model.wire_macs import asking_mac
 from netweft.services.addresses import octets_of_mac
 from netweft.services.l3.floating_ips.places import FloatingPlace, Where
-from netweft.services.l3.wire import asking_mac
 
 NODES = ("a", "b", "c")
 SOON = 0.2  # heard, rendered twice, asked

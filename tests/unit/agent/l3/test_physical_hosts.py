@@ -6,8 +6,8 @@ from tests.unit.agent.l3.test_unknown_hosts import B1, B2, PHYSICAL, RED, RED2, 
 from tests.unit.agent.l3.unknown_world import World
 
 from netweft.agent.l3 import wire_announcer
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import mac, prefix, text_of_mac
-from netweft.services.l3.wire import wire_mac
 from netweft.testing import packets
 from netweft.testing.region import Region, gateway, network, subnet
 from netweft.testing.switch import Packet

@@ -16,10 +16,10 @@ from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp, icmp
 from netweft.dataplane.packets.datagram import packet
 from netweft.model import FixedIp
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import octets, parsed
 from netweft.services.fields import HANDED_UP, LOCAL_VLAN, NEXT_HOP, ROUTER, Why
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT
 from netweft.testing.region import Region, gateway, router, subnet
 

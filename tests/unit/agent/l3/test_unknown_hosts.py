@@ -10,8 +10,8 @@ from tests.unit.agent.l3.unknown_world import World, announced
 from netweft.agent.l3 import neighbour_entries, resolver
 from netweft.agent.l3.requesters import requesters_on
 from netweft.model import AddressPair, HostRoute, Port
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import mac, prefix
-from netweft.services.l3.wire import wire_mac
 from netweft.testing import packets
 from netweft.testing.region import Region, interface, network, port, router, subnet
 from netweft.testing.switch import Packet

@@ -11,8 +11,8 @@ from tests.unit.agent.l3.unknown_world import World, announced
 from netweft.agent import packet_ins
 from netweft.agent.l3 import neighbour_shares
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, ND_SOLICIT
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import mac, prefix
-from netweft.services.l3.wire import wire_mac
 from netweft.services.values import Asked
 from netweft.testing import packets
 from netweft.testing.switch import Packet

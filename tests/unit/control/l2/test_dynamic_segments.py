@@ -78,6 +78,9 @@ class Vtep:
     def racked(self, view: View) -> Mapping[str, str]:
         return {}
 
+    def answered(self, view: View) -> frozenset[str]:
+        return frozenset()
+
 
 @pytest.fixture
 def vtep() -> Iterator[Vtep]:

@@ -10,9 +10,9 @@ from netweft.dataplane.openflow.fields import PROTO_UDP
 from netweft.dataplane.openflow.flow import SetField
 from netweft.dataplane.unixctl.conntrack import Connection
 from netweft.model import HostRoute, Port, RouterPort
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import mac
 from netweft.services.fields import CROWD, FLOODED, LOCAL_VLAN, ONE_OF_MANY
-from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT
 from netweft.services.security.ends import Ends
 from netweft.services.security.rejections import back

@@ -2,7 +2,8 @@
 
 switch NETWORK           -> [VNI, how it floods]     a logical switch for each VXLAN network that is behind it
 binding PORT VLAN        -> NETWORK                  frames of this VLAN on this port, 0 for those without a tag
-mac NETWORK MAC          -> tunnel address           a port of the network that is elsewhere
+mac NETWORK MAC          -> tunnel address           a port of the network that is elsewhere, or a node's MAC for a
+                                                     router's interface that it answers for, or may have to
 flood NETWORK            -> tunnel addresses         who has the network: multicast, broadcast, unknown unicast
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from netweft.model import Network, Node, Peer
+from netweft.model.wire_macs import wire_mac
 from netweft.plugins.mechanisms import BareMetal, Host, View, Wanted
 from netweft.plugins.mechanisms.switches.desired import named_in, port_refusal, vlan_of
 from netweft.plugins.mechanisms.switches.inventory import Switch
@@ -106,17 +108,25 @@ class _Found:
 
     def neighbours(self, own: Iterable[str], there: Host) -> None:
         """own: hosts that are behind this switch, or itself."""
-        ends = self._ends
         for peer in there.peers.values():
-            address = tunnel_address(there.nodes.get(peer.host_id))
-            if peer.network_id in self._behind and peer.host_id not in own and address:
-                ends.setdefault(peer.network_id, set()).add(address)
-                if not is_for_many(peer):
-                    ports = frozenset(self._behind[peer.network_id])
-                    self.wanted[mac_key(peer.network_id, peer.mac_address.lower())] = Wanted(address, ports)
-        for network_id, addresses in ends.items():
+            if peer.host_id not in own:
+                mac = None if is_for_many(peer) else peer.mac_address.lower()
+                self._neighbour(peer.network_id, there.nodes.get(peer.host_id), mac)
+        for interface in there.interfaces.values():
+            for host in interface.order:
+                mac = wire_mac(host, interface.id).to_bytes(6).hex(":")
+                self._neighbour(interface.network_id, there.nodes.get(host), mac)
+        for network_id, addresses in self._ends.items():
             ports = frozenset(self._behind[network_id])
             self.wanted[flood_key(network_id)] = Wanted(sorted(addresses), ports)
+
+    def _neighbour(self, network_id: str, node: Node | None, mac: str | None) -> None:
+        """mac: None for what is for many."""
+        address = tunnel_address(node)
+        if network_id in self._behind and address:
+            self._ends.setdefault(network_id, set()).add(address)
+            if mac is not None:
+                self.wanted[mac_key(network_id, mac)] = Wanted(address, frozenset(self._behind[network_id]))
 
 
 def tunnel_address(node: Node | None) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from netweft.model import Network, NodeFacts
-from netweft.plugins.mechanisms import Link, Row, Seen, Unreachable, View, Wanted, links_of
+from netweft.plugins.mechanisms import Link, Row, Seen, Unreachable, View, Wanted
 from netweft.plugins.mechanisms.switches.desired import named_in
 from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.plugins.mechanisms.switches.switch import refuse, unfiltered
@@ -50,11 +50,7 @@ class VtepMechanism:
         return next(filter(None, refusals), "") if refusals else None
 
     def noted(self, port: Row) -> str:
-        """What a machine behind a VTEP does not have (0658)."""
-        if not any(named_in(self._switch, link) for link in links_of(port)):
-            return ""
-        unrouted = f"{self.name}: no router answers behind a VTEP: the machine reaches its own network only"
-        return "; ".join(filter(None, (unfiltered(self._switch, port), unrouted)))
+        return unfiltered(self._switch, port)
 
     def ends(self, links: Sequence[Link]) -> bool:
         return any(named_in(self._switch, link) for link in links)
@@ -65,6 +61,10 @@ class VtepMechanism:
     def racked(self, view: View) -> Mapping[str, str]:
         networks = [one for host in sorted(self._switch.hosts) for one in view.host(host).networks.values()]
         return {one.id: self._rack for one in networks if self._rack and desired.vni_of(one) is not None}
+
+    def answered(self, view: View) -> frozenset[str]:
+        ends = {bare.network.id for bare in view.bare_metal() if self.ends(bare.links)}
+        return frozenset(one.id for one in view.host(self.name).interfaces.values() if one.network_id in ends)
 
     async def read(self, keys: Collection[str], *, anew: bool) -> Mapping[str, Any]:
         values = (await self._database.read()).values

@@ -32,7 +32,7 @@ from netweft.services.l3.values import Gateway, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.conntrack import IS_INVALID, TRACKED_BIT
 from netweft.services.service import Service, Wanted
-from netweft.services.values import PHYSICAL, Uplinks
+from netweft.services.values import Uplinks
 
 TO_ROUTER, FROM_OUTSIDE, ITSELF, ROUTING, TO_OUTSIDE, NEXT_HOP = (
     INT[name] for name in ("to_router", "from_outside", "to_router_itself", "routing", "to_outside", "next_hop")
@@ -72,9 +72,9 @@ def _on_the_link(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
 
 
 def _by_other_nodes(here: LocalRouter) -> Iterator[BridgeFlow]:
-    """On a wire they may at any rate."""
+    """Where physical hosts are answered they may at any rate."""
     for interface in here.interfaces:
-        if interface.network.segment.network_type not in PHYSICAL or not interface.port.admin_state_up:
+        if not interface.network.answered or not interface.port.admin_state_up:
             yield from by_its_wire_mac(here, interface)
         if here.ways:
             yield from by_its_wire_mac(here, interface, relayed=True)

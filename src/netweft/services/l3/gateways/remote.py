@@ -13,6 +13,7 @@ from typing import Final
 
 from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6
 from netweft.dataplane.openflow.flow import SetField
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import mac
 from netweft.services.fields import LOCAL_VLAN, ROUTER, Reason, cookie
 from netweft.services.l2 import switching
@@ -20,10 +21,9 @@ from netweft.services.l3.gateways.several import GATEWAY_ROUTE
 from netweft.services.l3.routing.next_hops import LOOPBACK
 from netweft.services.l3.routing.paths import to_the_gateways_node
 from netweft.services.l3.values import Gateway, LocalRouter, WayToGateway
-from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.service import Wanted
-from netweft.services.values import PHYSICAL, Uplinks
+from netweft.services.values import Uplinks
 
 TO_ROUTER, ROUTING, SWITCHING = INT["to_router"], INT["routing"], INT["switching"]
 PASSED_ON: Final = 21
@@ -50,15 +50,15 @@ def _sent(here: LocalRouter, way: WayToGateway) -> Iterator[BridgeFlow]:
 
 
 def _passed_on(here: LocalRouter, candidate: Gateway, way: WayToGateway) -> Iterator[BridgeFlow]:
-    """On a wire only what comes from those who may make a loop of it.  What physical hosts send to this node, and nodes
-    that have not learned it yet, is routed here (`neighbours/unknown_hosts`)."""
+    """Where physical hosts are answered only what comes from those who may make a loop of it.  What physical hosts send
+    to this node, and nodes that have not learned it yet, is routed here (`neighbours/unknown_hosts`)."""
     id, owner = way.interface.port.id, cookie(Reason.ROUTER_GATEWAY, here.router.id)
     to_us: dict[str, Value] = {LOCAL_VLAN: way.interface.network.vlan, "eth_dst": wire_mac(here.node, id)}
     relay = (SetField("eth_dst", mac(way.relay.peer.mac_address)), *LOOPBACK, SWITCHING.goto)
-    if way.interface.network.segment.network_type not in PHYSICAL:
+    if not way.interface.network.answered:
         yield TO_ROUTER.flow(PASSED_ON, owner, to_us, *relay)
         return
     own = SetField("eth_src", mac(way.interface.port.mac_address))
-    for host in candidate.port.order:
-        if host != here.node:
-            yield TO_ROUTER.flow(PASSED_ON, owner, {**to_us, "eth_src": wire_mac(host, id)}, own, *relay)
+    others = (host for host in candidate.port.order if host != here.node)
+    for its in sorted(way.interface.from_nodes(others)):
+        yield TO_ROUTER.flow(PASSED_ON, owner, {**to_us, "eth_src": its}, own, *relay)

@@ -10,12 +10,12 @@ from typing import Final, NamedTuple
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, PROTO_ICMPV6
 from netweft.dataplane.openflow.flow import Controller
 from netweft.dataplane.packets.arp import REPLY, REQUEST
+from netweft.model.wire_macs import ASKS, asking_mac, wire_mac
 from netweft.services.addresses import mac
 from netweft.services.fields import AGENT, LOCAL_VLAN, Reason, cookie
 from netweft.services.l2.neighbours import arp_reply
 from netweft.services.l3.routing.next_hops import LOOPBACK
 from netweft.services.l3.values import Gateway, Interface, LocalFloatingIp, LocalRouter
-from netweft.services.l3.wire import ASKS, asking_mac, wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
 
 TO_ROUTER = INT["to_router"]

@@ -51,10 +51,17 @@ class Watched:
         self._wanted: dict[str, frozenset[str]] = {}
         self._times: Counter[str] = Counter()
         self._changed: set[str] = set()
+        self._mute: set[str] = set()
 
     @property
     def hosts(self) -> frozenset[str]:
-        return frozenset(self._times)
+        return frozenset(self._times.keys() - self._mute)
+
+    def mute(self, host: str, *, is_so: bool) -> None:
+        """Whether nothing can be heard of this host, alive or not: it is nobody's to watch."""
+        if is_so != (host in self._mute):
+            self._mute ^= {host}
+            self._changed.add(host)
 
     def want(self, id: str, hosts: frozenset[str]) -> None:
         """hosts: all that are watched for it from now on."""
@@ -71,5 +78,5 @@ class Watched:
 
     def take_changed(self) -> list[tuple[str, bool]]:
         """Those whose watching may have changed since the last call, and whether they are watched."""
-        changed, self._changed = sorted(self._changed), set()
-        return [(host, host in self._times) for host in changed]
+        changed, self._changed, hosts = sorted(self._changed), set(), self.hosts
+        return [(host, host in hosts) for host in changed]

@@ -25,6 +25,7 @@ from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV4, ETH_IPV6, ND_AD
 from netweft.dataplane.openflow.flow import Action, Controller, Meter, SetField
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.packets.arp import REPLY, REQUEST
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, link_local, mac
 from netweft.services.fields import (
     AGENT,
@@ -51,11 +52,10 @@ from netweft.services.l3.neighbours.responder import NOT_SAID
 from netweft.services.l3.routing.next_hops import LOOPBACK
 from netweft.services.l3.routing.routes import DST, ETH
 from netweft.services.l3.values import Interface, LocalRouter
-from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT, TUN, BridgeFlow, Value
 from netweft.services.security.firewall_policies import asked
 from netweft.services.service import Service, Wanted
-from netweft.services.values import PHYSICAL, Asked, Flood, LocalNetwork, LocalPort, Uplinks
+from netweft.services.values import Asked, Flood, LocalNetwork, LocalPort, Uplinks
 
 TO_ROUTER, HAND_UP = INT["to_router"], INT["hand_up"]
 EVERYBODY: Final = 0xFFFFFFFFFFFF
@@ -68,19 +68,22 @@ LIMITS: Final = {Why.ANSWERED: RouterLimit.NEIGHBOURS, Why.CLAIMED: RouterLimit.
 def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
     for interface in here.interfaces if here.router.admin_state_up else ():
         if interface.network.unsure and interface.port.admin_state_up:
-            is_wired = interface.network.segment.network_type in PHYSICAL
             for address in interface.addresses:
                 yield from _answers(interface, address)
-                if is_wired:
-                    yield from _said_on_the_wire(interface, address)
-            if is_wired:
-                yield from by_its_wire_mac(here, interface)
-                yield from _undelivered(uplinks, here, interface)
-            if is_wired and interface.answers:
-                own = wire_mac(here.node, interface.port.id)
-                yield from asked_for(interface.port.id, interface.network, own, interface.addresses)
-            if is_wired:
-                yield from takeover_flows.on_the_wire(here, interface)
+            if interface.network.answered:
+                yield from _on_the_wire(uplinks, here, interface)
+
+
+def _on_the_wire(uplinks: Uplinks, here: LocalRouter, interface: Interface) -> Iterator[Wanted]:
+    """A physical network's, or that of hosts behind a VTEP: there it is the tunnels that lead to them."""
+    for address in interface.addresses:
+        yield from _said_on_the_wire(interface, address)
+    yield from by_its_wire_mac(here, interface)
+    yield from _undelivered(uplinks, here, interface)
+    if interface.answers:
+        own = wire_mac(here.node, interface.port.id)
+        yield from asked_for(interface.port.id, interface.network, own, interface.addresses)
+    yield from takeover_flows.on_the_wire(here, interface)
 
 
 def _answers(interface: Interface, own: Prefix) -> Iterator[BridgeFlow]:
@@ -119,7 +122,7 @@ def by_its_wire_mac(here: LocalRouter, interface: Interface, *, relayed: bool = 
     match: dict[str, Value] = {LOCAL_VLAN: interface.network.vlan, "eth_dst": own}
     yield TO_ROUTER.flow(10, owner, match)
     enter = (SetField(ROUTER, here.number), INT["leaves_network"].goto)
-    if interface.firewall is not None and interface.network.segment.network_type in PHYSICAL:
+    if interface.firewall is not None and interface.network.answered:
         yield from _past_its_firewall(here, interface, match, enter)
         return
     for eth_type in (ETH_IPV4, ETH_IPV6):
@@ -135,8 +138,8 @@ def _past_its_firewall(
     for eth_type in (ETH_IPV4, ETH_IPV6):
         packet: dict[str, Value] = {**to_it, "eth_type": eth_type}
         yield TO_ROUTER.flow(17, owner, packet, enter[0], *ask)
-        for node in interface.nodes:
-            yield TO_ROUTER.flow(19, owner, {**packet, "eth_src": wire_mac(node, interface.port.id)}, *enter)
+        for other in sorted(interface.from_nodes(interface.nodes)):
+            yield TO_ROUTER.flow(19, owner, {**packet, "eth_src": other}, *enter)
     for own in own_addresses(here):
         itself: dict[str, Value] = {"eth_type": ETH[own.version], DST[own.version]: own.value}
         yield TO_ROUTER.flow(18, owner, {**to_it, **itself}, *enter)
@@ -190,7 +193,7 @@ def network(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Want
     if not here.unsure:
         return
     owner = cookie(Reason.NETWORK_CLAIM, here.network.id)
-    wired = OF_A_WIRE if here.segment.network_type in PHYSICAL else ()
+    wired = OF_A_WIRE if here.answered else ()
     for kind in (*LIMITS.values(), *wired):
         yield from meters(here, kind)
     for why, kind in LIMITS.items():

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from netweft.model import GatewayPort, Object, Peer, Port, Proxy, RouterPort, VipPort
+from netweft.model import GatewayPort, Node, Object, Peer, Port, Proxy, RouterPort, VipPort
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services.addresses import Prefix, within
 from netweft.services.l3.gateways.watched_nodes import Watched, of_domain
@@ -57,11 +57,12 @@ def _facts(port: Port | Peer) -> Iterator[Fact]:
 
 class Domains:
     """What routers join.  Facts: ("domain", network) -> the other nodes that route into it, sorted: those with ports on
-    a network that routers join to it, and those with the routers' gateways, or that may have to take over.
+    a network that routers join to it, those with the routers' gateways, those that answer physical hosts for them, and
+    those that may have to take over.
 
     node: this one.  watched: the nodes that it watches for gateways, and for load balancers' HAProxy."""
 
-    of: Final = (RouterPort, GatewayPort, Proxy, VipPort)
+    of: Final = (RouterPort, GatewayPort, Proxy, VipPort, Node)
 
     def __init__(self, node: str) -> None:
         self._node = node
@@ -69,6 +70,7 @@ class Domains:
         self._networks: defaultdict[str, Counter[str]] = defaultdict(Counter)  # router -> of its interfaces
         self._routers: defaultdict[str, Counter[str]] = defaultdict(Counter)  # network -> with interfaces on it
         self._gateways: defaultdict[str, Counter[str]] = defaultdict(Counter)  # router -> nodes
+        self._answering: defaultdict[str, Counter[str]] = defaultdict(Counter)  # router -> nodes
         self._proxies: defaultdict[str, Counter[str]] = defaultdict(Counter)  # network -> nodes with HAProxy for it
         self._hosts: dict[str, tuple[str, ...]] = {}
         self._said: dict[str, tuple[str, ...]] = {}
@@ -77,10 +79,14 @@ class Domains:
 
     def changed(self, before: Object | None, after: Object | None) -> Iterator[tuple[Fact, object]]:
         """What follows is said by `refresh`."""
+        if isinstance(one := after or before, Node):
+            self.watched.mute(one.name, is_so=isinstance(after, Node) and not after.speaks_bfd)
         for port, step in ((before, -1), (after, 1)):
             if isinstance(port, RouterPort):
                 count(self._networks, port.router_id, port.network_id, step)
                 count(self._routers, port.network_id, port.router_id, step)
+                for host in port.order:
+                    count(self._answering, port.router_id, host, step)
                 self._dirty |= {port.network_id, *self._networks.get(port.router_id, ())}
                 self._dirty_routers.add(port.router_id)
                 self._watch_on_wire(port, step)
@@ -118,7 +124,8 @@ class Domains:
             for network_id in networks:  # who sends to a VIP there: clients' nodes, and those with gateways
                 proxies = self._proxies.get(network_id, ())
                 self.watched.want(network_id, of_domain(self._node, {*proxies}, users | able))
-            found = tuple(sorted((users | able) - {"", self._node}))
+            answering = {host for id in routers for host in self._answering.get(id, ())}
+            found = tuple(sorted((users | able | answering) - {"", self._node}))
             for network_id in sorted(networks):
                 here = found if network_id in self._routers else ()
                 if here != self._said.get(network_id, ()):

@@ -23,7 +23,7 @@ from netweft.services.l3.values import Gateway, LocalRouter, WayToGateway
 from netweft.services.pipeline import INT, BridgeFlow
 from netweft.services.security import fragments
 from netweft.services.tables import Table, Value
-from netweft.services.values import PHYSICAL, LocalNetwork
+from netweft.services.values import LocalNetwork
 
 ROUTING, PATHS = INT["routing"], INT["paths"]
 SLOT: Final = NEXT_HOP[0]  # until there is a next hop
@@ -147,10 +147,10 @@ def _by_floating_ips(
 
 
 def to_the_gateways_node(way: WayToGateway) -> Iterator[Action]:
-    """As it is, in the network that it is in: that node routes it.  What came by a wire may go back to it, but not with
-    the MAC of who sent it, which is elsewhere."""
+    """As it is, in the network that it is in: that node routes it.  What came by a wire, or from behind a VTEP, may go
+    back there, but not with the MAC of who sent it, which is elsewhere."""
     yield SetField("eth_dst", mac(way.there.peer.mac_address))
-    if way.interface.network.segment.network_type in PHYSICAL:
+    if way.interface.network.answered:
         yield SetField("eth_src", mac(way.interface.port.mac_address))
         yield from LOOPBACK
     yield CtClear()

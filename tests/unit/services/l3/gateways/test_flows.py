@@ -5,9 +5,9 @@ from msgspec.structs import replace
 from tests.unit.services.l3.routing.test_flows import claims
 
 from netweft.model import AddressPair, FixedIp, Port
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import mac, prefix
 from netweft.services.fields import HANDED_UP, ROUTER, Why
-from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT
 from netweft.testing import packets
 from netweft.testing.conntrack import Conntrack

@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from netweft.model import FixedIp, Port
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import Prefix, link_local, mac, prefix, text
-from netweft.services.l3.wire import wire_mac
 from netweft.testing import packets
 from netweft.testing.region import Region, gateway, interface, network, port, router, subnet
 from netweft.testing.switch import Packet

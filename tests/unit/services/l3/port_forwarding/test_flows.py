@@ -23,11 +23,11 @@ from tests.unit.services.l3.gateways.test_flows import sent as sent_to
 
 from netweft.dataplane.openflow.flow import Nat
 from netweft.model import Port, PortForwarding
+from netweft.model.wire_macs import asking_mac
 from netweft.services.addresses import prefix, text_of_mac
 from netweft.services.fields import PIECES_ZONE
 from netweft.services.l3.port_forwarding.flows import Block, blocks
 from netweft.services.l3.values import LocalForwarding
-from netweft.services.l3.wire import asking_mac
 from netweft.services.security.conntrack import IS_INVALID
 from netweft.testing import packets
 from netweft.testing.conntrack import Conntrack

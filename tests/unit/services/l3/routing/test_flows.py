@@ -5,10 +5,10 @@ from msgspec.structs import replace
 
 from netweft.dataplane.packets.datagram import packet
 from netweft.model import AddressPair, HostRoute, Network, Port, SecurityGroup, SecurityGroupRule
+from netweft.model.wire_macs import wire_mac
 from netweft.services.addresses import Prefix, mac, parsed, prefix, text
 from netweft.services.fields import HANDED_UP, IN_PORT, Why
 from netweft.services.l3.echo import cut_again
-from netweft.services.l3.wire import wire_mac
 from netweft.testing import packets
 from netweft.testing.region import ANYTHING, Region, interface, network, port, router, subnet
 from netweft.testing.switch import Packet, cut
