@@ -72,7 +72,7 @@ def test_what_comes_in_passes_packets(source: Any, written: str, tmp_path: Path)
         before = everything(lab)
         tried = imported(lab, *where, "--dry-run")
         assert tried.returncode == 0, tried.stdout + tried.stderr
-        assert states(tried.stdout) == {"new", "there"}  # there: of what is shared with everybody already
+        assert "new" in states(tried.stdout) <= {"new", "there"}  # there: of what is shared with everybody already
         assert everything(lab) == before
         done = imported(lab, *where)
         assert (done.returncode, done.stdout) == (0, tried.stdout), done.stderr
