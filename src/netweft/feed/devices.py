@@ -1,6 +1,7 @@
 """All mechanisms of a server: started, replaced when their file has changed, and planned (dry run)."""
 
 import asyncio
+import operator
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -22,7 +23,7 @@ from netweft.feed.mechanisms import Looking, Run, marked, owned, steps
 from netweft.feed.region import Fact, Region
 from netweft.model import Neighbour
 from netweft.model.load_balancer import ASKING_OWNER
-from netweft.plugins.mechanisms import IsTunnelEnd, Mechanism, vetoes
+from netweft.plugins.mechanisms import GoesByNeighbours, IsTunnelEnd, Mechanism, vetoes
 from netweft.plugins.mechanisms.registry import hears_lldp, load_mechanisms
 from netweft.reconcile.plan import Step
 from netweft.settings import ServerSettings, SettingsError
@@ -48,6 +49,7 @@ class Mechanisms:
         self._stamp = self._stamped()
         self._hears, self._asked_of = False, (-1, -1)  # whether, by which state of the file
         self._heard = self._hear()
+        self.looked = 0  # how often, at the file and at what is heard
         self._mechanisms = load_mechanisms(settings, self._heard)
         self._dynamic, self._asking = DynamicSegments(settings), Asking(Ports(settings, SecurityGroups()))
         self._behind: set[str] = set()  # hosts whose ports were bound again because of that
@@ -66,6 +68,7 @@ class Mechanisms:
                 self._start(self._mechanisms)
                 yield
         finally:
+            vetoes.forget(self)
             await self._stop()
 
     async def plan(self, name: str) -> Planned:
@@ -94,18 +97,34 @@ class Mechanisms:
             ends = [mechanism for mechanism in mechanisms if isinstance(mechanism, IsTunnelEnd)]
             neighbourly = {host for end in ends for host in end.neighbourly}
             self._region.follow(hosts, {kind for one in mechanisms for kind in one.kinds}, neighbourly)
-        runs = [Run(self._store, mechanism, self._region, self._dynamic, self._asking) for mechanism in mechanisms]
-        self._runs = {run: asyncio.create_task(run.run()) for run in runs}
+        running = {id(run.mechanism) for run in self._runs}
+        new = [mechanism for mechanism in mechanisms if id(mechanism) not in running]
+        runs = [Run(self._store, mechanism, self._region, self._dynamic, self._asking) for mechanism in new]
+        self._runs |= {run: asyncio.create_task(run.run()) for run in runs}
 
-    async def _stop(self) -> None:
-        vetoes.forget(self)
+    async def _stop(self, but: Sequence[Mechanism] = ()) -> None:
         if self._forgetting is not None:
             await asyncio.gather(self._forgetting, return_exceptions=True)
-        runs, self._runs = self._runs, {}
+        stay = {id(mechanism) for mechanism in but}
+        runs = {run: task for run, task in self._runs.items() if id(run.mechanism) not in stay}
+        self._runs = {run: task for run, task in self._runs.items() if run not in runs}
         await ended(list(runs.values()))
         for run in runs:
             with suppress(Exception):
                 await run.mechanism.close()
+
+    async def _exchange(self, mechanisms: Sequence[Mechanism], *, all_anew: bool) -> None:
+        """What is the same goes on: whoever says something else by LLDP each time keeps no other switch busy."""
+        before = {} if all_anew else {one.name: one for one in self._mechanisms}
+        chosen = [before[one.name] if _is_same(before.get(one.name), one) else one for one in mechanisms]
+        for made, taken in zip(mechanisms, chosen, strict=True):
+            if made is not taken:
+                await made.close()
+        if len(chosen) == len(self._mechanisms) and all(map(operator.is_, chosen, self._mechanisms)):
+            return
+        log.info("the switches' file has changed, or what hosts are plugged into", switches=len(mechanisms))
+        await self._stop(but=chosen)
+        self._start(chosen)
 
     def _forget(self) -> None:
         """What was said of ports by mechanisms that are no more, what they needed; and who was behind others."""
@@ -138,6 +157,7 @@ class Mechanisms:
             await asyncio.sleep(LOOK_SECONDS)
             before, self._stamp = self._stamp, self._stamped()
             heard = await asyncio.to_thread(self._hear)
+            self.looked += 1
             if (before, self._heard) == (self._stamp, heard):
                 continue
             self._heard = heard
@@ -146,9 +166,7 @@ class Mechanisms:
             except SettingsError as error:
                 log.error("the switches stay as they were", problem=str(error))
                 continue
-            log.info("the switches' file has changed, or what hosts are plugged into", switches=len(mechanisms))
-            await self._stop()
-            self._start(mechanisms)
+            await self._exchange(mechanisms, all_anew=before != self._stamp)
 
     def _hear(self) -> Sequence[tuple[str, Neighbour]]:
         """What hosts have learned by LLDP, where a switch needs it.  Read whole each time: a row for each agent."""
@@ -167,3 +185,11 @@ class Mechanisms:
         except OSError:
             found = None
         return (found.st_mtime_ns, found.st_size) if found else (0, 0)
+
+
+def _is_same(before: Mechanism | None, now: Mechanism) -> bool:
+    return before is not None and _made_of(before) == _made_of(now)
+
+
+def _made_of(mechanism: Mechanism) -> object:
+    return mechanism.made_of if isinstance(mechanism, GoesByNeighbours) else None

@@ -1,6 +1,7 @@
 """What lldpd says, as it says it, and what it should not be able to do to us."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -36,10 +37,42 @@ def test_several_on_one_nic_are_a_hub() -> None:
     assert parsed(said(*twice)) == {"eth2": HEARD}
 
 
-@pytest.mark.parametrize("text", [b"", b"{}", b"[]", b'{"lldp": [{"interface": [{"name": "eth1"}]}]}', b"\xff"])
+@pytest.mark.parametrize("text", [b"", b"{}", b"[]", b"\xff", b'{"lldp": ' + b"[" * 100_000])
 def test_what_is_not_understood_is_an_error(text: bytes) -> None:
     with pytest.raises(LldpError, match="lldpcli: what it says is not understood"):
         parsed(text)
+
+
+@pytest.mark.parametrize(
+    "liar",
+    [
+        {"name": "eth2"},
+        {"name": "eth2", "chassis": [TOR], "port": [{"id": []}]},
+        {"name": "eth2", "chassis": [TOR, TOR], "port": [BY_NAME]},
+        {"name": "eth2", "chassis": ["tor1"], "port": [7]},
+        {"name": ["eth2"], "chassis": None, "port": None},
+    ],
+)
+def test_one_neighbour_that_is_not_understood_costs_no_other(liar: dict[str, object]) -> None:
+    assert parsed(said(liar, interface("eth1", TOR, **BY_NAME))) == {"eth1": HEARD}
+
+
+def test_what_is_no_text_reaches_no_log_and_no_database() -> None:
+    evil: dict[str, object] = {
+        "id": [{"type": "local", "value": "a\x1b[2Jb\x00c\nd\u202e"}],
+        "name": [{"value": "x" * 9999}],
+    }
+    raw = said(interface("eth1", evil, **BY_NAME)).replace(b"Ethernet1", b"Eth\xff\xfe1")
+    (found,) = parsed(raw).values()
+    assert found.switch_id == "a\ufffd[2Jb\ufffdc\ufffdd\ufffd"
+    assert (len(found.switch_name), found.port) == (255, "Eth\ufffd\ufffd1")
+
+
+def test_thousands_of_neighbours_are_a_hub_each_and_take_no_time() -> None:
+    many = [interface(f"eth{n % 7}", TOR, **BY_NAME) for n in range(20_000)]
+    begun = time.process_time()
+    assert parsed(said(*many, interface("eth8", TOR, **BY_NAME))) == {"eth8": HEARD}
+    assert time.process_time() - begun < 5
 
 
 def test_nobody_heard_is_nothing() -> None:

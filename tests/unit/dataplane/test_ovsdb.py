@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from typing import Any
 
 import pytest
@@ -23,6 +24,27 @@ def test_objects_are_cut_out_wherever_the_chunks_end(sent: list[dict[str, Any]],
     framer = Framer()
     found = [text for start in range(0, len(stream), size) for text in framer.feed(stream[start : start + size])]
     assert [json.loads(text) for text in found] == sent
+
+
+def test_what_comes_slowly_is_looked_at_once() -> None:
+    """A string without an end, in many pieces: four times as many take four times as long, and not sixteen times."""
+
+    def seconds(pieces: int) -> float:
+        framer, begun = Framer(), time.process_time()
+        framer.feed(b'{"id": 1, "x": "')
+        for _ in range(pieces):
+            framer.feed(b"x" * 2**16)
+        return time.process_time() - begun
+
+    assert seconds(192) < 8 * seconds(48) + 0.1
+
+
+@pytest.mark.parametrize("text", [rb'{"a": "\\\"}", "b": "\\\\"}', rb'{"a": "{[\\"}', b'{"\xc3\xa9": "\xe2\x82\xac"}'])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_strings_are_cut_anywhere(text: bytes, size: int) -> None:
+    framer = Framer()
+    got = [one for at in range(0, len(text), size) for one in framer.feed(text[at : at + size])]
+    assert got == [text]
 
 
 def test_a_message_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,6 +197,13 @@ class IsTunnelEnd(Protocol):
 
 
 @runtime_checkable
+class GoesByNeighbours(Protocol):
+    """A mechanism that is another one when hosts hear other neighbours.  made_of: equal where it is the same."""
+
+    made_of: object
+
+
+@runtime_checkable
 class Notes(Protocol):
     """A mechanism that has something to say of ports that lack nothing that it could give."""
 

@@ -124,7 +124,9 @@ class NetconfSession:
         return await (self._chunks() if self._chunked else self._until_end())
 
     async def _until_end(self) -> bytes:
-        while (found := self._buffer.find(_END)) < 0:
+        looked_at = 0
+        while (found := self._buffer.find(_END, looked_at)) < 0:
+            looked_at = max(0, len(self._buffer) - len(_END))
             await self._more()
         message = bytes(self._buffer[:found])
         del self._buffer[: found + len(_END)]

@@ -46,6 +46,7 @@ class SwitchMechanism:
         self.kinds: frozenset[str] = acls.KINDS if switch.acls == Acls.YES else frozenset()
         self.hosts = frozenset(all_hosts if switch.transit else switch.hosts)
         self.changed = asyncio.Event()
+        self.made_of = (switch, self.hosts)
         self._switch = switch
         self._driver = make(switch, self.changed.set)
         if switch.acls == Acls.YES and not self._driver.ways & {acls.IN, acls.OUT}:

@@ -31,6 +31,7 @@ class VtepMechanism:
         self.hosts = frozenset(switch.hosts)
         self.neighbourly = frozenset({self.name, *switch.hosts})
         self.changed = asyncio.Event()
+        self.made_of = switch
         self._switch = switch
         self._rack = _rack(switch)
         self._database = VtepDatabase(switch, self.changed.set)
