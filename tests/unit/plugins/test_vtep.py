@@ -95,6 +95,7 @@ def test_it_knows_by_which_macs_nodes_answer_for_routers_there() -> None:
         "flood net1": ["192.0.2.1", "192.0.2.2"],
         f"mac net1 {macs['hv1']}": "192.0.2.1",
         f"mac net1 {macs['hv2']}": "192.0.2.2",
+        "mac net1 fa:16:3e:00:00:09": "192.0.2.1",  # the router's own, with which nodes ask
     }
     assert vtep().answered(view) == {"if1"}
     assert vtep().answered(Sight({OWN: there})) == frozenset()

@@ -116,6 +116,9 @@ class _Found:
             for host in interface.order:
                 mac = wire_mac(host, interface.id).to_bytes(6).hex(":")
                 self._neighbour(interface.network_id, there.nodes.get(host), mac)
+            # nodes ask by the router's own MAC who has an address, and machines learn that, too: one node routes it
+            first = there.nodes.get(next(iter(interface.order), ""))
+            self._neighbour(interface.network_id, first, interface.mac_address.lower())
         for network_id, addresses in self._ends.items():
             ports = frozenset(self._behind[network_id])
             self.wanted[flood_key(network_id)] = Wanted(sorted(addresses), ports)
