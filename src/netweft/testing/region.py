@@ -285,7 +285,8 @@ class Region:
         on = {one.network_id for one in here.values()}
         gateways = [port for port in self.gateway_ports.values() if port.router_id in routers]
         answering = [port for port in self.router_ports.values() if port.network_id in networks]
-        hosts = {peer.host_id for peer in peers} | {host for port in (*gateways, *answering) for host in port.order}
+        hosts = {peer.host_id for peer in peers} | {host for port in gateways for host in port.order}
+        hosts |= {host for port in answering for host in port.order}
         behind = {port.router_id for port in own}
         floating = [one for one in self.floating_ips.values() if one.port_id in here or one.router_id in behind]
         wires = networks | {one.floating_network_id for one in floating}
