@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
-from .region import Region, deadlocks, two_servers
+from .region import Pair, Region, deadlocks, two_servers
 
 
 @pytest.fixture
@@ -16,22 +15,30 @@ def url(postgres_url: str) -> str:
     return postgres_url
 
 
-@pytest.fixture(scope="module")
-def database_url(cluster: Path, request: pytest.FixtureRequest) -> str:
-    name = request.module.__name__.rpartition(".")[2]
-    with psycopg.connect(f"postgresql://postgres@/postgres?host={cluster}", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"postgresql+psycopg://postgres@/{name}?host={cluster}"
+@pytest.fixture(scope="session")
+def shared_pair(cluster: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    with two_servers(cluster, "races", tmp_path_factory.mktemp("races")) as pair:
+        yield pair
 
 
 @pytest.fixture(scope="module")
-def servers(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
+def pair(shared_pair: Pair) -> Pair:
+    """A pair starts in three seconds of a processor.  A module that looks at all there is overrides it with its own."""
+    return shared_pair
+
+
+@pytest.fixture(scope="module")
+def database_url(pair: Pair) -> str:
+    return pair.database_url
+
+
+@pytest.fixture(scope="module")
+def servers(pair: Pair) -> Iterator[list[Any]]:
     """Two, on one database; no request may wait for one that waits for it: no deadlock is found while they run."""
-    with two_servers(database_url, tmp_path_factory.mktemp("races")) as servers:
-        before = deadlocks(database_url)
-        yield servers
-        time.sleep(1.1)  # a deadlock is found after a second, and counted then
-        assert deadlocks(database_url) == before
+    before = deadlocks(pair.database_url)
+    yield pair.servers
+    time.sleep(1.1)  # a deadlock is found after a second, and counted then
+    assert deadlocks(pair.database_url) == before
 
 
 @pytest.fixture

@@ -109,6 +109,10 @@ class Region:
         return Somebody(self, token, project), user
 
     async def _logged_in(self) -> "Known":
+        """What the admin makes for one test after the other is in a project whose quotas would be used up."""
+        (own,) = (await self.admin("GET", "/identity/v3/projects?name=admin")).json()["projects"]
+        unlimited = {"quota": dict.fromkeys(("network", "subnet", "router", "floatingip", "rbac_policy"), -1)}
+        assert (await self.admin("PUT", f"/quotas/{own['id']}", unlimited)).status_code == 200
         _, by, role = await self._user()
         return Known(self.admin.token, await self._token({"identity": by}), role)
 
@@ -138,19 +142,27 @@ async def together(*requests: Any) -> list[int]:
     return [answer.status_code for answer in await asyncio.gather(*requests)]
 
 
+class Pair(NamedTuple):
+    database_url: str
+    servers: list[Server]
+
+
 @contextmanager
-def two_servers(url: str, folder: Path) -> Iterator[list[Server]]:
-    servers = []
+def two_servers(cluster: Path, name: str, folder: Path) -> Iterator[Pair]:
+    """On a database of this name."""
+    with psycopg.connect(f"postgresql://postgres@/postgres?host={cluster}", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    found = Pair(f"postgresql+psycopg://postgres@/{name}?host={cluster}", [])
     try:
-        for name in ("one", "two"):
-            (folder / name).mkdir()
-            servers.append(Server(folder / name))
-            servers[-1].start("--database", url, "--state-dir", str(folder))
-        for server in servers:
+        for own in (folder / "one", folder / "two"):
+            own.mkdir()
+            found.servers.append(Server(own))
+            found.servers[-1].start("--database", found.database_url, "--state-dir", str(folder))
+        for server in found.servers:
             server.folder = folder  # where admin-openrc is
-        yield servers
+        yield found
     finally:
-        for server in servers:
+        for server in found.servers:
             server.stop()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +12,18 @@ from netweft.control.l2 import binding
 from netweft.model import NodeFacts
 from netweft.store import Store
 
-from .region import Region, together
+from .region import Pair, Region, together, two_servers
 
 pytestmark = pytest.mark.postgres
 ROUNDS = rounds(3)
 HOSTS = ("hv1", "hv2", "hv3")
+
+
+@pytest.fixture(scope="module")
+def pair(cluster: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Hosts are all that there are."""
+    with two_servers(cluster, "race_of_agents", tmp_path_factory.mktemp("race_of_agents")) as pair:
+        yield pair
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.examples import rounds
@@ -12,11 +13,18 @@ from netweft.control.l3 import gateway_hosts
 from netweft.model import NodeFacts
 from netweft.store import Object, Query, Store
 
-from .region import Region, Somebody, number
+from .region import Pair, Region, Somebody, number, two_servers
 
 pytestmark = pytest.mark.postgres
 ROUNDS = rounds(3)
 HOSTS = [f"hv{n}" for n in range(6)]
+
+
+@pytest.fixture(scope="module")
+def pair(cluster: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Hosts are all that there are."""
+    with two_servers(cluster, "race_of_hosts", tmp_path_factory.mktemp("race_of_hosts")) as pair:
+        yield pair
 
 
 @pytest.fixture
