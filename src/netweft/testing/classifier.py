@@ -45,31 +45,32 @@ class Flows(dict[FlowKey, Flow]):
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self._in_table: dict[int, list[Flow]] = {}
-        self._levels: dict[int, list[list[_Alike]]] = {}
+        self._in_table: dict[int, dict[FlowKey, Flow]] = {}  # of all, once one was looked for
+        self._levels: dict[int, list[list[_Alike]]] = {}  # of tables in which nothing has changed since
 
     def matching(self, table: int, packet: Packet) -> Iterable[list[Flow]]:
         """Priority by priority, the highest first."""
         if not self._in_table:
-            for flow in self.values():
-                self._in_table.setdefault(flow.table, []).append(flow)
+            for key, flow in self.items():
+                self._in_table.setdefault(flow.table, {})[key] = flow
         if table not in self._levels:
-            self._levels[table] = _sorted(self._in_table.get(table, ()))
+            self._levels[table] = _sorted(self._in_table.get(table, {}).values())
         for level in self._levels[table]:
             if found := [one for alike in level if (one := alike.matching(packet))]:
                 yield found
 
-    def _changed(self) -> None:
-        if self._in_table:
-            self._in_table, self._levels = {}, {}
-
     def __setitem__(self, key: FlowKey, flow: Flow) -> None:
-        self._changed()
+        self._levels.pop(flow.table, None)
+        if self._in_table:
+            self._in_table.setdefault(flow.table, {})[key] = flow
         super().__setitem__(key, flow)
 
     def __delitem__(self, key: FlowKey) -> None:
-        self._changed()
         super().__delitem__(key)
+        table, _, _ = key
+        self._levels.pop(table, None)
+        if self._in_table:
+            del self._in_table[table][key]
 
     def _not_by_this_way(self, *_: object, **__: object) -> NoReturn:
         raise NotImplementedError("flows are set and deleted one by one")
