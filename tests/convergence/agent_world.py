@@ -32,6 +32,7 @@ from netweft.services.metadata.ends import INTERFACE as METADATA_PORT
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.values import BY_OVS
 from netweft.settings import AgentSettings
+from netweft.testing.node import as_stored
 from netweft.testing.region import MAPPINGS
 from netweft.wire.causes import Cause
 from netweft.wire.messages import Delta, Snapshot
@@ -228,7 +229,7 @@ class FakeOvs:
         return "netdev" if bridge in self.bridges else None
 
     def ports(self, bridge: str) -> dict[str, PortRow]:
-        return {row.name: row for row in self.rows if isinstance(row, PortRow) and row.bridge == bridge}
+        return {row.name: row for row in as_stored(self.rows) if row.bridge == bridge}
 
     def vlan_limit(self) -> int:
         return 1
@@ -248,7 +249,7 @@ class FakeOvs:
         there = {row_key(row): row for row in self.rows}
         kept = {key: row for key, row in there.items() if not delete or key[0] not in kinds}
         wanted = {key: row for key, row in self._wanted.items() if key[0] in kinds}
-        after = sorted((kept | wanted).values(), key=str)
+        after = sorted((kept | wanted).values(), key=row_key)
         if after == self.rows:
             return 0
         await self.gate("rows")

@@ -27,7 +27,6 @@ from netweft.services.l3.values import BfdSession, Gateway, GatewayPlace, Interf
 from netweft.services.lb.trees import Parts
 from netweft.services.lb.values import VipOnWire
 from netweft.services.lb.wiring import addresses as vips
-from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Rendering
 from netweft.services.security.ends import Ends
 from netweft.services.security.zone_limits import Owner
@@ -63,7 +62,7 @@ class Desired:
         self._rendering: Rendering | None = None
         self._swept = False
         self._moved_here: set[str] = set()  # and not announced yet
-        self._held: defaultdict[str, dict[Any, Any]] = defaultdict(dict)  # by part, but for flows
+        self._held: defaultdict[str, dict[Any, Any]] = defaultdict(dict)  # by part
 
     @property
     def started(self) -> bool:
@@ -137,9 +136,8 @@ class Desired:
                 change.deletes.append(key)
                 self._held[part].pop(key, None)
             else:
-                change.upserts.append(value(item))
-                if not isinstance(item, BridgeFlow):
-                    self._held[part][key] = item
+                self._held[part][key] = wanted = value(item)
+                change.upserts.append(wanted)
         changes.new_zones = self._rendering.take_given()
         return changes
 
@@ -353,8 +351,7 @@ class Desired:
             self._rendering.listen(port_id, asked, again=again)
 
     def flows(self, role: str) -> dict[FlowKey, Flow]:
-        items = self._rendering.desired.items() if self._rendering else ()
-        return {key: value(item) for (part, key), item in items if part == role}
+        return self._held[role]
 
     @property
     def meters(self) -> dict[int, DropMeter]:

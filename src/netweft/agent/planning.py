@@ -10,7 +10,20 @@ if TYPE_CHECKING:
     from netweft.agent.loop import Agent
 
 # each after what it needs
-ORDER = ("veth", "bridge", "port", "address", "tag", "meter", "fragments", "flow", "shaping", "haproxy", "stt")
+ORDER = (
+    "veth",
+    "bridge",
+    "port",
+    "number",
+    "address",
+    "tag",
+    "meter",
+    "fragments",
+    "flow",
+    "shaping",
+    "haproxy",
+    "stt",
+)
 
 
 async def planned(agent: "Agent") -> Plan:

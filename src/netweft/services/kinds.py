@@ -11,7 +11,7 @@ from msgspec import Struct
 from netweft.dataplane.haproxy.values import Instance
 from netweft.dataplane.host.values import Address, Endpoint, Guarantee, VethPair
 from netweft.dataplane.openflow.meters import DropMeter
-from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag, row_key
+from netweft.dataplane.ovsdb.rows import BridgeRow, KeptNumber, PortRow, VifTag, row_key
 from netweft.dataplane.stt.values import SttNetwork
 from netweft.model import PortStatus
 from netweft.services.health.watched import Watched
@@ -60,7 +60,7 @@ class Kind(Struct, frozen=True):
 
 KINDS: Final = (
     Kind((BridgeFlow,), lambda item: item.bridge, lambda item: item.flow.key, lambda item: item.flow),
-    Kind((BridgeRow, PortRow, VifTag), ROW, row_key),
+    Kind((BridgeRow, PortRow, KeptNumber, VifTag), ROW, row_key),
     Kind((VethPair,), LINK, lambda item: item.name),
     Kind((Address,), LINK, lambda item: (item.interface, item.ip)),
     Kind((Endpoint,), LINK, lambda item: item.interface),

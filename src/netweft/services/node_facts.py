@@ -11,7 +11,7 @@ NO_METERS: Fact = "no meters"  # the datapath has none
 NO_LENGTHS: Fact = "no lengths"  # it does not compare packets' lengths
 DISCOVERY: Fact = "discovery"  # it can turn a solicitation into its answer
 CUT: Fact = "cut"  # this node's way outside is
-TRANSIT: Fact = "transit"  # (local VLAN, network) of the networks that routers lead to
+ROUTED: Fact = "routed"  # routers lead to networks that are here
 
 
 def host_facts(read: Reader) -> HostFacts:

@@ -79,7 +79,7 @@ class Rendering:
         self._mappings = frozenset(host.bridge_mappings)
         self._memo: Memo[ItemKey, Item] = Memo(partial(render, services=services))
         self.vlans = vlans
-        self._transit = Transit(zones.assigned)
+        self._transit = Transit(self._memo, zones.assigned)
         self._hosts = NetworkHosts()
         self._plugged = PluggedPorts(self._memo)
         self._trunks = Trunks()
@@ -189,8 +189,7 @@ class Rendering:
             self._memo.put(("watched", host), is_watched or None)
             self._memo.mark(("watch", host))
         self._zones.refresh()
-        for fact, value in self._transit.refresh():
-            self._memo.put(fact, value)
+        self._transit.refresh()
         self.routers.forget_dirty()
         return self._memo.refresh()
 

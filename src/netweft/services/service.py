@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from netweft.dataplane.host.values import Address, Endpoint, Guarantee, VethPair
 from netweft.dataplane.openflow.meters import DropMeter
-from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag
+from netweft.dataplane.ovsdb.rows import BridgeRow, KeptNumber, PortRow, VifTag
 from netweft.dataplane.stt.values import SttNetwork
 from netweft.services.l3.values import (
     LocalForwarding,
@@ -38,6 +38,7 @@ Wanted: TypeAlias = (
     BridgeFlow
     | BridgeRow
     | PortRow
+    | KeptNumber
     | VifTag
     | VethPair
     | Address

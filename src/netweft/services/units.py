@@ -5,7 +5,7 @@ units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("named_port", id
        ("remote", MAC or empty, address)  ("router", id)  ("port_forwarding", id)  ("floating_address", id)
        ("neighbour", network, address)  ("watch", host)  ("load_balancer", id)
        ("spread", balancer, pool)  ("service", protocol, IP version, address, port)  ("proxy", id)
-       ("services",)  ("speaker", IP version, address)  ("watched", member)
+       ("services",)  ("carried", network or gateway)  ("speaker", IP version, address)  ("watched", member)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,6 +29,7 @@ from netweft.services.fields import Reason, cookie
 from netweft.services.health import flows as health
 from netweft.services.health.watched import watched
 from netweft.services.kinds import Broken, Item, ItemKey, item_key
+from netweft.services.l2 import bridges
 from netweft.services.l2.bridges import BRIDGES
 from netweft.services.l2.neighbours import NEIGHBOURS
 from netweft.services.l2.physical import PHYSICAL_NETWORKS
@@ -96,9 +97,17 @@ def _broken(unit: Unit, why: str) -> Item:
 
 def _host(read: Reader, services: Iterable[Service]) -> Iterator[Item]:
     facts = node_facts.host_facts(read)
-    links = replace(node_facts.uplinks(read), transit=read.get(node_facts.TRANSIT) or ())
+    links = replace(node_facts.uplinks(read), routed=bool(read.get(node_facts.ROUTED)))
     for service in services:
         yield from service.host(facts, links)
+
+
+def _carried(read: Reader, _: Iterable[Service], name: str) -> list[Item] | None:
+    number: int | None = read.get(("carried", name))
+    if number is None:
+        return None
+    host, links = node_facts.host_facts(read), node_facts.observed_uplinks(read)
+    return list(bridges.carried(host, links.keep, number, name))
 
 
 def _network(read: Reader, services: Iterable[Service], network_id: str) -> list[Item] | None:
@@ -258,6 +267,7 @@ def _services(read: Reader, _: Iterable[Service]) -> list[Item] | None:
 
 _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "host": _host,
+    "carried": _carried,
     "network": _network,
     "port": _port,
     "peer": _peer,

@@ -97,7 +97,7 @@ class Uplinks(Struct, frozen=True, kw_only=True):
     is None while there is none, -1 when it cannot be opened.
     problems: physical network -> why its bridge cannot be joined.
     tunnel_bridge: its name.
-    transit: (local VLAN, network) of the networks that routers lead to, kept on the tunnel link's row.
+    routed: whether routers lead to networks that are here.
     keep: the kind of link that is not wanted any more, and that frames still use.
     vlan_limit: how many tags of a frame Open vSwitch looks at; 0: as many as it can, which are two."""
 
@@ -107,7 +107,7 @@ class Uplinks(Struct, frozen=True, kw_only=True):
     metadata: int | None = None
     problems: dict[str, str] = {}
     tunnel_bridge: str = "br-tun"
-    transit: tuple[tuple[int, str], ...] = ()
+    routed: bool = False
     keep: str = ""
     vlan_limit: int = 1
 

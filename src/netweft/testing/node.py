@@ -1,11 +1,12 @@
 """A node without a switch or a kernel: it renders what it should have, and fake bridges do it.  See `region`."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from netweft.dataplane.ovsdb.rows import PortRow, Vif, VifTag
+from netweft.dataplane.ovsdb.rows import KeptNumber, PortRow, Row, Vif, VifTag
 from netweft.model import EMPTY_VIEW, NodeView, Object, PortStatus, key_of
 from netweft.services.kinds import Item, ItemKey
 from netweft.services.l2.local_vlans import ROUTER_ZONES, LocalVlans
@@ -31,6 +32,16 @@ def uplinks_of(host: HostFacts) -> Uplinks:
     return replace(UPLINKS, physical=physical, overlays={kind: UPLINKS.overlays[kind] for kind in host.tunnel_types})
 
 
+def as_stored(rows: Iterable[Row]) -> list[PortRow]:
+    """The ports of ours as the database has them: with the numbers that are kept on them."""
+    kept: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for row in rows:
+        if isinstance(row, KeptNumber):
+            kept[row.port_name].append((row.column_key, row.name))
+    ports = [row for row in rows if isinstance(row, PortRow)]
+    return [replace(port, external_ids=tuple(sorted((*port.external_ids, *kept[port.name])))) for port in ports]
+
+
 _of_hosts: dict[str, tuple[Wanted, ...]] = {}
 
 
@@ -54,7 +65,6 @@ class FakeNode:
     vlans: tuple[int, int] = (1, 4094)
     view: NodeView = EMPTY_VIEW
     vifs: dict[str, Vif] = field(default_factory=dict)
-    links: dict[str, PortRow] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.bridges = {"int": Bridge(f"{self.name}.int")}
@@ -73,8 +83,9 @@ class FakeNode:
     def restart(self) -> None:
         """The agent forgets everything; the rows and flows stay."""
         vlans, zones = LocalVlans(*self.vlans), LocalVlans(*ROUTER_ZONES)
-        vlans.restore(self.vifs.values(), self.links.values())
-        zones.restore((), self.links.values())
+        links = as_stored([item for item in self.applied.values() if isinstance(item, PortRow | KeptNumber)])
+        vlans.restore(self.vifs.values(), links)
+        zones.restore((), links)
         self.rendering = Rendering(self.host, vlans, zones, _SERVICES)
         self.rendering.set_uplinks(uplinks_of(self.host))
         for port_id, vif in self.vifs.items():
@@ -131,8 +142,6 @@ class FakeNode:
             self.bridges[item.bridge].flows[item.flow.key] = item.flow
         elif isinstance(item, VifTag):
             self._tag(item)
-        elif isinstance(item, PortRow):
-            self.links[item.name] = item
 
     def _tag(self, tag: VifTag) -> None:
         for port_id, vif in self.vifs.items():

@@ -13,7 +13,7 @@ from netweft.dataplane.ovsdb.client import OvsdbConnection
 from netweft.dataplane.ovsdb.driver import RowDriver
 from netweft.dataplane.ovsdb.errors import OvsdbError
 from netweft.dataplane.ovsdb.replica import Changes
-from netweft.dataplane.ovsdb.rows import ROW_KINDS, BridgeRow, PortRow, Row, RowKind, Vif, row_key
+from netweft.dataplane.ovsdb.rows import ROW_KINDS, PortRow, Row, RowKind, Vif, VifTag, row_key
 from netweft.dataplane.ovsdb.statistics import select_statistics, statistics_of
 from netweft.dataplane.ovsdb.view import OvsView
 from netweft.dataplane.ovsdb.vifs import Vifs
@@ -169,7 +169,7 @@ def _replaced(column: str, key: str, value: str) -> list[list[Any]]:
 
 
 def _kind(row: Row) -> str:
-    return "bridge" if isinstance(row, BridgeRow) else "port" if row_key(row)[0] == "port" else "tag"
+    return "tag" if isinstance(row, VifTag) else row_key(row)[0]
 
 
 def _text(row: Row) -> str:

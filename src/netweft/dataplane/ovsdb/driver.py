@@ -12,8 +12,19 @@ from msgspec import Struct
 from netweft.dataplane.ovsdb import operations
 from netweft.dataplane.ovsdb.client import OvsdbConnection
 from netweft.dataplane.ovsdb.operations import Blocked, Operation
-from netweft.dataplane.ovsdb.replica import Changes, InterfaceRecord, Record, RootRecord
-from netweft.dataplane.ovsdb.rows import MARK, ROW_KINDS, PortRow, Row, RowKey, RowKind, row_key
+from netweft.dataplane.ovsdb.replica import Changes, InterfaceRecord, PortRecord, Record, RootRecord
+from netweft.dataplane.ovsdb.rows import (
+    MARK,
+    ROW_KINDS,
+    KeptNumber,
+    PortRow,
+    Row,
+    RowKey,
+    RowKind,
+    number_key,
+    number_of,
+    row_key,
+)
 from netweft.dataplane.ovsdb.view import bridge_row, is_tagged_by_us, port_row, vif_tag
 
 _NEXT_CFG: tuple[Operation, ...] = (
@@ -92,6 +103,7 @@ class RowDriver:
         for uuid, was in changes.get("Port", {}).items():
             for name in _names(was, replica.ports.get(uuid)):
                 self._doubtful.update((("port", name), ("vif", name)))
+            self._doubtful.update(_numbers(was, replica.ports.get(uuid)))
         for uuid in changes.get("Interface", ()):
             for name in _names(replica.port_of(uuid)):
                 self._doubtful.update((("port", name), ("vif", name)))
@@ -109,13 +121,20 @@ class RowDriver:
             if delete and not (isinstance(row, PortRow) and row.bridge in going):
                 draft.deletes += draft.take(key, row, partial(operations.delete, self._connection.replica))
         self._doubtful = self._doubtful - set(keys) | draft.doubtful | obsolete.keys()
-        return RowPlan(tuple(draft.upserts), tuple(draft.deletes), tuple(draft.conflicts)), draft.todo
+        return RowPlan(tuple(draft.upserts), tuple(draft.deletes), tuple(dict.fromkeys(draft.conflicts))), draft.todo
 
     def _upsert(self, row: Row) -> list[Operation]:
         replica = self._connection.replica
         if isinstance(row, PortRow) and ("bridge", row.bridge) not in self._desired and not replica.bridge(row.bridge):
             raise Blocked(f"port {row.name}: there is no bridge {row.bridge}")
+        if isinstance(row, KeptNumber) and not self._has_port(row.port_name):
+            raise Blocked(f"numbers are not kept on port {row.port_name}: it is not ours, or not there")
         return operations.upsert(replica, row)
+
+    def _has_port(self, name: str) -> bool:
+        """Ours: there is one, or one comes with the same transaction."""
+        port = self._connection.replica.port(name)
+        return ("port", name) in self._desired if port is None else MARK in port.external_ids
 
     def _obsolete(self, key: RowKey) -> Row | None:
         """The row as it is there, if it is ours and not wanted."""
@@ -125,6 +144,8 @@ class RowDriver:
         if kind == "bridge":
             bridge = replica.bridge(name)
             return bridge_row(bridge) if bridge and MARK in bridge.external_ids else None
+        if kind == "number":
+            return self._obsolete_number(*name.split(" "))
         port = replica.port(name)
         if port is None:
             return None
@@ -133,6 +154,11 @@ class RowDriver:
         if MARK not in port.external_ids:
             return None
         return port_row(operations.bridge_of(replica, name), port, next(replica.interfaces_of(port), InterfaceRecord()))
+
+    def _obsolete_number(self, port_name: str, column_key: str) -> Row | None:
+        name = _kept(self._connection.replica.port(port_name)).get(column_key)
+        number = number_of(column_key)
+        return None if name is None or number is None else KeptNumber(port_name=port_name, number=number, name=name)
 
 
 class _Draft:
@@ -162,3 +188,15 @@ class _Draft:
 
 def _names(*records: Record | None) -> set[str]:
     return {record.name for record in records if record is not None and not isinstance(record, RootRecord)}
+
+
+def _numbers(was: Record | None, now: Record | None) -> set[RowKey]:
+    """Which numbers stand otherwise on a port of ours than before."""
+    before, after = _kept(was), _kept(now)
+    name = next(iter(_names(now or was)), "")
+    changed = {key for key, _ in before.items() ^ after.items()}
+    return {number_key(name, key) for key in changed if number_of(key) is not None}
+
+
+def _kept(record: Record | None) -> dict[str, str]:
+    return record.external_ids if isinstance(record, PortRecord) and MARK in record.external_ids else {}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from netweft.dataplane.ovsdb.replica import BridgeRecord, InterfaceRecord, PortRecord, Replica
-from netweft.dataplane.ovsdb.rows import MARK, PREFIX, BridgeRow, PortRow, Row, VifRow, VifTag
+from netweft.dataplane.ovsdb.rows import MARK, NUMBER, PREFIX, BridgeRow, KeptNumber, PortRow, Row, VifRow, VifTag
 
 Operation: TypeAlias = dict[str, Any]
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -30,6 +30,8 @@ def upsert(replica: Replica, row: Row) -> list[Operation]:
         case VifTag():
             port = replica.port(row.port_name)
             return [] if port is None else _update_vif(replica, port, row.tag, row.mtu, row.external_ids)
+        case KeptNumber():
+            return _keep_number(replica.port(row.port_name), row)
 
 
 def delete(replica: Replica, row: Row) -> list[Operation]:
@@ -43,6 +45,8 @@ def delete(replica: Replica, row: Row) -> list[Operation]:
         case VifTag():
             port = replica.port(row.port_name)
             return [] if port is None else _update_vif(replica, port, None, None, ())
+        case KeptNumber():
+            return _change("Port", row.port_name, {}, [["external_ids", "delete", ["set", [row.column_key]]]])
 
 
 def bridge_of(replica: Replica, port_name: str) -> str:
@@ -113,7 +117,8 @@ def _update_port(replica: Replica, port: PortRecord, row: PortRow) -> list[Opera
     ids = _map_mutations("external_ids", interface.external_ids, _interface_ids(row))
     operations = _change("Interface", row.name, _interface_columns(interface, row), ids)
     tag = {} if port.tag == row.tag else {"tag": _optional(row.tag)}
-    operations += _change("Port", row.name, tag, _owned_mutations(port.external_ids, row.external_ids))
+    own = {key: value for key, value in port.external_ids.items() if not key.startswith(NUMBER)}
+    operations += _change("Port", row.name, tag, _owned_mutations(own, row.external_ids))
     if bridge != row.bridge:
         uuid = replica.uuid("Port", row.name)
         operations.append(_mutate("Bridge", row.bridge, _set_mutation("ports", "insert", uuid)))
@@ -124,6 +129,12 @@ def _update_port(replica: Replica, port: PortRecord, row: PortRow) -> list[Opera
 
 def _interface_ids(row: PortRow) -> Pairs:
     return row.interface_ids if isinstance(row, VifRow) else ()
+
+
+def _keep_number(port: PortRecord | None, row: KeptNumber) -> list[Operation]:
+    """Of a port that is not there yet nothing is known; it may be made in the same transaction."""
+    there = {} if port is None else port.external_ids
+    return _change("Port", row.port_name, {}, _map_mutations("external_ids", there, ((row.column_key, row.name),)))
 
 
 def _interface_columns(record: InterfaceRecord, row: PortRow) -> dict[str, Any]:
@@ -162,7 +173,7 @@ def _delete_bridge(replica: Replica, row: BridgeRow) -> list[Operation]:
 
 def _owned_mutations(there: Mapping[str, str], wanted: Pairs) -> list[list[Any]]:
     """external_ids: the keys of ours that are not wanted any more go, too."""
-    keys = {key for key, _ in wanted}  # thousands, where many networks are behind routers
+    keys = {key for key, _ in wanted}
     obsolete = [key for key in there if key.startswith(PREFIX) and key not in keys]
     return _map_mutations("external_ids", there, wanted, obsolete)
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 PREFIX = "netweft-"  # of every external_ids key that is ours
 MARK = "netweft-owner"  # external_ids key on every row that we made; its value says what it is for
+NUMBER = "netweft-vlan-"  # and a number: external_ids key whose value says what it stands for
 
 
 class BridgeRow(Struct, frozen=True, kw_only=True):
@@ -48,6 +49,19 @@ class VifTag(Struct, frozen=True, kw_only=True):
     external_ids: tuple[tuple[str, str], ...] = ()
 
 
+class KeptNumber(Struct, frozen=True, kw_only=True):
+    """What a number stands for, among the external_ids of a port of ours.  There may be thousands on one port, so each
+    is a row by itself here: one more costs one."""
+
+    port_name: str
+    number: int
+    name: str
+
+    @property
+    def column_key(self) -> str:
+        return f"{NUMBER}{self.number}"
+
+
 class Vif(Struct, frozen=True, kw_only=True):
     """An observed Interface on the integration bridge with `external_ids:iface-id`.
 
@@ -68,10 +82,10 @@ class Vif(Struct, frozen=True, kw_only=True):
     external_ids: tuple[tuple[str, str], ...] = ()
 
 
-Row: TypeAlias = BridgeRow | PortRow | VifTag
-RowKind: TypeAlias = Literal["bridge", "port", "vif"]
+Row: TypeAlias = BridgeRow | PortRow | KeptNumber | VifTag
+RowKind: TypeAlias = Literal["bridge", "port", "number", "vif"]
 RowKey: TypeAlias = tuple[RowKind, str]
-OURS: tuple[RowKind, ...] = ("bridge", "port")
+OURS: tuple[RowKind, ...] = ("bridge", "port", "number")
 OTHERS: tuple[RowKind, ...] = ("vif",)
 ROW_KINDS = (*OURS, *OTHERS)  # in which order they are made
 
@@ -84,3 +98,15 @@ def row_key(row: Row) -> RowKey:
             return ("port", row.name)
         case VifTag():
             return ("vif", row.port_name)
+        case KeptNumber():
+            return number_key(row.port_name, row.column_key)
+
+
+def number_of(column_key: str) -> int | None:
+    """None: it is another's."""
+    digits = column_key.removeprefix(NUMBER)
+    return int(digits) if f"{NUMBER}{digits}" == column_key and digits.isdigit() else None
+
+
+def number_key(port_name: str, column_key: str) -> RowKey:
+    return ("number", f"{port_name} {column_key}")

@@ -10,15 +10,14 @@ without flows of ours.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from msgspec.structs import replace
 
 from netweft.dataplane.host.values import Address, VethPair
-from netweft.dataplane.ovsdb.rows import MARK, BridgeRow, PortRow
+from netweft.dataplane.ovsdb.rows import MARK, BridgeRow, KeptNumber, PortRow
 from netweft.services.addresses import prefix
 from netweft.services.fields import Reason, cookie
-from netweft.services.l2.local_vlans import kept
 from netweft.services.pipeline import INT, TUN
 from netweft.services.service import Service, Wanted
 from netweft.services.values import BY_OVS, HostFacts, Uplinks
@@ -49,7 +48,7 @@ def host_rows(host: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
     for kind in KINDS:
         if kind in (host.interconnect, uplinks.keep):
             bridges = (host.integration_bridge, host.tunnel_bridge)
-            yield from joined(kind, tunnel_link(kind), bridges, uplinks.transit)
+            yield from joined(kind, tunnel_link(kind), bridges)
     if host.tunnel_ip:
         for name in host.tunnel_types:
             if name in BY_OVS:  # else the port is there while a network needs it
@@ -70,18 +69,19 @@ def _tos(host: HostFacts) -> dict[str, str]:
     return {"tos": str(host.dscp << 2)} if host.dscp else {}
 
 
-def joined(
-    kind: str, names: tuple[str, str], bridges: tuple[str, str], carried: Iterable[tuple[int, str]] = ()
-) -> Iterator[Wanted]:
-    """Two bridges by a link of this kind, one of its ends in each.  carried: (local VLAN, network), kept on the near
-    end's row, so that an agent without any memory finds them again."""
+def carried(host: HostFacts, keep: str, number: int, name: str) -> Iterator[Wanted]:
+    """What a local VLAN or a conntrack zone stands for, on the link to the tunnel bridge; keep: as in Uplinks."""
+    for kind in KINDS:
+        if kind in (host.interconnect, keep):
+            yield KeptNumber(port_name=tunnel_link(kind)[0], number=number, name=name)
+
+
+def joined(kind: str, names: tuple[str, str], bridges: tuple[str, str]) -> Iterator[Wanted]:
+    """Two bridges by a link of this kind, one of its ends in each."""
     if kind == "veth":
         yield VethPair(*names, mtu=LINK_MTU)
     for name, peer, bridge in zip(names, reversed(names), bridges, strict=True):
-        end = port_row(name, bridge, "patch", peer=peer) if kind == "patch" else port_row(name, bridge)
-        if bridge == bridges[0]:
-            end = replace(end, external_ids=tuple(sorted((*end.external_ids, *kept(carried)))))
-        yield end
+        yield port_row(name, bridge, "patch", peer=peer) if kind == "patch" else port_row(name, bridge)
 
 
 def _underlay(host: HostFacts) -> Iterator[Wanted]:

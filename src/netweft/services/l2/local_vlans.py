@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final
 
-from netweft.dataplane.ovsdb.rows import PortRow, Vif
+from netweft.dataplane.ovsdb.rows import NUMBER, PortRow, Vif, number_of
 
 NETWORK_KEY: Final = "netweft-network"  # external_ids of a VIF's Port row: which network its tag stands for
-CARRIED_KEY: Final = "netweft-vlan-"  # and a local VLAN: which network, of a sub-port or behind a router, it stands for
 # numbers like local VLANs, of conntrack zones: each for a router's NAT; what is 32768 more, for its fragments.  From
 # 61440 up are those of what others have balanced
 ROUTER_ZONES: Final = (4096, 28671)
@@ -109,8 +108,8 @@ class LocalVlans:
 
 
 def kept(carried: Iterable[tuple[int, str]]) -> tuple[tuple[str, str], ...]:
-    """external_ids that say so.  carried: (local VLAN, network)."""
-    return tuple(sorted((f"{CARRIED_KEY}{vlan}", network_id) for vlan, network_id in carried))
+    """external_ids of a VIF that say so.  carried: (local VLAN, network) of its sub-ports."""
+    return tuple(sorted((f"{NUMBER}{vlan}", network_id) for vlan, network_id in carried))
 
 
 def _read(row: Vif | PortRow) -> Iterator[tuple[str, int]]:
@@ -118,5 +117,5 @@ def _read(row: Vif | PortRow) -> Iterator[tuple[str, int]]:
     for key, value in row.external_ids:
         if key == NETWORK_KEY and row.tag is not None:
             yield value, row.tag
-        elif key.startswith(CARRIED_KEY) and key.removeprefix(CARRIED_KEY).isdigit():
-            yield value, int(key.removeprefix(CARRIED_KEY))
+        elif (number := number_of(key)) is not None:
+            yield value, number

@@ -115,7 +115,7 @@ def network(_: Uplinks, here: LocalNetwork, __: Flood) -> Iterator[Wanted]:
 def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
     """What is known of a packet where it started is not known any more in the next network: an answer is marked.
     What is rejected of a known connection is marked as well, by a copy."""
-    if not uplinks.transit:
+    if not uplinks.routed:
         return
     owner, cleared, permitted = cookie(Reason.PIPELINE), SetField(PERMITTED, 0), {PERMITTED: PERMIT}
     onward = (cleared, CtClear(), INT["to_router"].resubmit)

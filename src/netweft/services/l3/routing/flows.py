@@ -149,7 +149,7 @@ def _outside(here: LocalRouter, next_hop: Prefix) -> Iterator[Hop]:
 
 def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
     """What is the same for all routers, once there is one."""
-    if not uplinks.transit:
+    if not uplinks.routed:
         return
     owner = cookie(Reason.PIPELINE)
     yield from remembered(owner, LEAVES, ITSELF.goto)

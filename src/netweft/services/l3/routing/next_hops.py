@@ -99,7 +99,7 @@ def reached(interface: Interface) -> Iterator[BridgeFlow]:
 
 
 def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
-    if not uplinks.transit:
+    if not uplinks.routed:
         return
     owner = cookie(Reason.PIPELINE)
     yield TABLE.flow(20, owner, {HANDED_UP: Why.TOO_BIG}, INT["hand_up"].goto)
