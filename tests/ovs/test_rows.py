@@ -11,7 +11,7 @@ from netweft.dataplane.ovsdb.client import OvsdbConnection
 from netweft.dataplane.ovsdb.driver import RowDriver
 from netweft.dataplane.ovsdb.errors import OvsdbLost, TransactionFailed
 from netweft.dataplane.ovsdb.replica import Replica
-from netweft.dataplane.ovsdb.rows import MARK, BridgeRow, PortRow, Row, VifTag, row_key
+from netweft.dataplane.ovsdb.rows import MARK, BridgeRow, KeptNumber, PortRow, Row, VifTag, row_key
 from netweft.dataplane.ovsdb.view import OvsView
 
 OURS = ((MARK, "test"),)
@@ -101,6 +101,69 @@ async def test_what_others_wrote_on_our_rows_stays(
     assert own_ovs.vsctl("get", "bridge", "br-a", "external_ids:theirs", "fail_mode").stdout == '"1"\nsecure\n'
     assert own_ovs.vsctl("get", "bridge", "br-a", "other_config:hwaddr").stdout == '"02:00:00:00:00:01"\n'
     assert own_ovs.vsctl("get", "port", "vx", "external_ids:theirs", "tag").stdout == '"2"\n7\n'
+
+
+def number(at: int, name: str = "") -> KeptNumber:
+    return KeptNumber(port_name="to-b", number=at, name=name or f"network-{at}")
+
+
+async def test_a_number_more_on_a_row_with_a_thousand_is_one_key_more(
+    own_ovs: Sandbox, driver: RowDriver, connection: OvsdbConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come with their port, and go by themselves; what others wrote beside them stays."""
+    numbers = [number(at) for at in range(1, 1001)]
+    driver.want([*ALL, *numbers])
+    await driver.apply(delete=True, wait=True)
+    assert not driver.plan(delete=True)
+    own_ovs.vsctl("set", "port", "to-b", "external_ids:theirs=1")
+    await wait_for(connection, lambda replica: "theirs" in replica.port("to-b").external_ids)  # type: ignore[union-attr]
+    sent: list[object] = []
+    transact = connection.transact
+
+    async def noted(operations: list[object]) -> object:
+        sent.extend(operations)
+        return await transact(operations)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(connection, "transact", noted)
+    driver.change([number(1001), number(7, "other")], [row_key(number(9))])
+    plan = await driver.apply(delete=True)
+    assert set(plan.upserts) == {number(1001), number(7, "other")}
+    assert plan.deletes == (number(9),)
+    assert len(str(sent)) < 1000
+    ids = dict(OvsView(connection.replica).ports("br-a")["to-b"].external_ids)
+    assert ids.keys() == {MARK, "theirs"} | {f"netweft-vlan-{at}" for at in range(1, 1002) if at != 9}
+    assert ids["netweft-vlan-7"] == "other"
+
+
+async def test_numbers_that_somebody_changed_are_put_right(
+    own_ovs: Sandbox, driver: RowDriver, connection: OvsdbConnection
+) -> None:
+    """Also those that an agent without any memory finds and does not want."""
+    driver.want([*ALL, number(1), number(2)])
+    await driver.apply(delete=True, wait=True)
+    own_ovs.vsctl("remove", "port", "to-b", "external_ids", "netweft-vlan-1", "--",
+                  "set", "port", "to-b", "external_ids:netweft-vlan-3=x", "external_ids:netweft-vlan-2=y")  # fmt: skip
+    await wait_for(connection, lambda replica: "netweft-vlan-3" in replica.port("to-b").external_ids)  # type: ignore[union-attr]
+    plan = driver.plan(delete=True)
+    assert set(plan.upserts) == {number(1), number(2)}
+    assert plan.deletes == (number(3, "x"),)
+    await driver.apply(delete=True)
+    again = RowDriver(connection)
+    again.want([*ALL, number(1)])
+    assert again.plan(delete=True).deletes == (number(2),)
+    assert not again.plan(delete=False)
+
+
+async def test_numbers_are_kept_on_no_port_of_others(
+    own_ovs: Sandbox, driver: RowDriver, connection: OvsdbConnection
+) -> None:
+    own_ovs.add_bridge("br-theirs")
+    own_ovs.vsctl("add-port", "br-theirs", "to-b")
+    await wait_for(connection, lambda replica: replica.port("to-b") is not None)
+    driver.want([number(1), number(2)])
+    plan = await driver.apply(delete=True)
+    assert not plan
+    assert plan.conflicts == ("numbers are not kept on port to-b: it is not ours, or not there",)
 
 
 async def test_options_change_in_place(driver: RowDriver, connection: OvsdbConnection) -> None:

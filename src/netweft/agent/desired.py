@@ -83,8 +83,7 @@ class Desired:
 
     def start(self, host: HostFacts, vlans: LocalVlans, vifs: Iterable[Vif], links: Iterable[PortRow]) -> None:
         """The first look at Open vSwitch: local VLANs are taken over from its rows."""
-        vifs = list(vifs)
-        links = list(links)
+        vifs, links = list(vifs), list(links)
         vlans.restore(vifs, links)
         zones = LocalVlans(*ROUTER_ZONES)
         zones.restore((), links)
@@ -103,8 +102,7 @@ class Desired:
             self._rendering.update(view, upserts, deletes)
 
     def observe(self, plugged: Mapping[str, Vif | None], uplinks: Uplinks, cut: frozenset[str] = frozenset()) -> None:
-        """plugged: what is plugged in otherwise than before; None: nothing any more.  cut: the physical networks on
-        which no floating IP is here."""
+        """plugged: otherwise than before; None: nothing any more.  cut: physical networks without floating IPs here."""
         assert self._rendering is not None
         for port_id, vif in plugged.items():
             if vif is None:
@@ -136,8 +134,8 @@ class Desired:
                 change.deletes.append(key)
                 self._held[part].pop(key, None)
             else:
-                self._held[part][key] = wanted = value(item)
-                change.upserts.append(wanted)
+                self._held[part][key] = value(item)
+                change.upserts.append(self._held[part][key])
         changes.new_zones = self._rendering.take_given()
         return changes
 
@@ -225,6 +223,13 @@ class Desired:
     def standbys(self) -> list[Gateway]:
         """Of routers, that this node may have to take over."""
         return self._rendering.routers.standbys() if self._rendering else []
+
+    def unlike_on(self, network_id: str) -> list[Gateway]:
+        """Gateways and standbys on this network: one for each way to ask."""
+        return self._rendering.routers.unlike_on(network_id) if self._rendering else []
+
+    def unlike_standbys(self) -> list[Gateway]:
+        return self._rendering.routers.unlike_standbys.all() if self._rendering else []
 
     def with_watched(self) -> list[Gateway]:
         """Those of the gateways by which next hops are watched."""

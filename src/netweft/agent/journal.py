@@ -40,8 +40,11 @@ class Record(Struct, frozen=True):
 
 
 class Journal:
+    """size: bytes that this one has appended since it was cleared."""
+
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.size = 0
 
     def append(self, record: Record) -> None:
         """Raises OSError; part of it may have been written."""
@@ -51,6 +54,7 @@ class Journal:
             data = (b"" if file.tell() else MAGIC) + _HEAD.pack(len(body), crc32(body)) + body
             if file.write(data) != len(data):
                 raise OSError("no space left for all of it")
+            self.size += len(data)
 
     def records(self) -> Iterator[Record]:
         """Raises ValueError where it is torn, or another version's (msgspec's errors are ValueErrors too); OSError."""
@@ -71,3 +75,4 @@ class Journal:
     def clear(self) -> None:
         """Raises OSError."""
         self._path.unlink(missing_ok=True)
+        self.size = 0

@@ -1,7 +1,8 @@
 """The last view on disk, so that an agent that starts while no server answers knows what to keep.
 
-Owns one file, and the journal of what came since it was written.  A file that is missing, torn, of another node or
-another version is no state, never an error; a disk that is full costs a log line and nothing else; what could not be
+Owns one file, and the journal of what came since it was written: the file is written again once the journal has grown
+to a part of it, so that a change costs what it is and not what there is.  A file that is missing, torn, of another node
+or another version is no state, never an error; a disk that is full costs a log line and nothing else; what could not be
 written is tried again.
 """
 
@@ -24,6 +25,8 @@ from netweft.services.security.endings import Ended, ended
 MAGIC = b"netweft-view-%d\n" % FORMAT
 SETTLE_SECONDS = 1.0  # a burst of changes is written once
 RETRY_SECONDS = 10.0
+JOURNAL_BYTES = 65_536  # at the least, before the view is written whole
+JOURNAL_PART = 8  # and that part of the view: an agent that starts reads both
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +51,7 @@ class StateFile:
         self._gap = False  # something is missing at the journal's end
         self._kept = EMPTY_VIEW
         self._written = _Content(node)
+        self._size = 0  # of the file, as it was written
         self._problem = ""
         self._awake = asyncio.Event()
         self._writing = Lock()
@@ -79,7 +83,8 @@ class StateFile:
     def _base(self) -> _Content:
         nothing = _Content(self._node)
         try:
-            content = _decode(self._path.read_bytes())
+            data = self._path.read_bytes()
+            content = _decode(data)
         except FileNotFoundError:
             return nothing
         except (OSError, ValueError) as error:
@@ -88,6 +93,7 @@ class StateFile:
         if content.node != self._node:
             log.warning("state file not used", path=str(self._path), problem=f"it is of node {content.node}")
             return nothing
+        self._size = len(data)
         return content
 
     @property
@@ -96,7 +102,8 @@ class StateFile:
         return self._kept is self._written.view or not self._gap
 
     def keep(self, changes: Changes) -> None:
-        """In the journal when this returns; written whole soon, by `run`."""
+        """In the journal when this returns; written whole soon, by `run`, if it is time.  What is owed is: once it has
+        been paid, the journal would have the next agent pay it again."""
         with self._keeping:
             before, view = self._kept, changes.view
             self._kept = view
@@ -109,7 +116,9 @@ class StateFile:
                 except OSError as error:
                     self._gap = True
                     self._complain(error)
-        self._awake.set()
+        most = max(JOURNAL_BYTES, self._size // JOURNAL_PART)
+        if self._gap or not self._size or self._journal.size > most or self._owed():
+            self._awake.set()
 
     async def run(self) -> None:
         """Writes until cancelled, and what is left then."""
@@ -130,8 +139,9 @@ class StateFile:
             if content.view is self._written.view and content.owed == self._written.owed and not self._gap:
                 return
             try:
-                _replace(self._path, _encode(content))
-                self._written, self._problem = content, ""
+                data = _encode(content)
+                _replace(self._path, data)
+                self._written, self._size, self._problem = content, len(data), ""
                 with self._keeping:
                     if content.view is self._kept:
                         self._journal.clear()

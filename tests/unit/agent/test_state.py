@@ -12,6 +12,7 @@ from netweft.agent import journal, state
 from netweft.agent.state import MAGIC, StateFile
 from netweft.agent.sync import Changes, changes_by
 from netweft.model import EMPTY_VIEW, Network, Node, NodeView, Peer, Port, view_of
+from netweft.services.security.endings import Ended, ended
 from netweft.wire.messages import Delta, Snapshot
 
 VIEW = view_of(
@@ -169,6 +170,52 @@ def test_what_an_agent_knew_when_it_was_killed_comes_back(file: StateFile, flush
     assert again.load() == views[-1]
     views = followed(again, views[-1], [Delta(revision=20, upserts=(Network(id="n20"),))])
     assert StateFile(file._path, "hv1").load() == views[-1]
+
+
+async def test_a_change_is_not_the_view_written_whole_until_there_are_many(
+    file: StateFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(file)
+    file = StateFile(file._path, "hv1")
+    file.load()
+    written: list[bytes] = []
+    monkeypatch.setattr(state, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(state, "_replace", lambda path, data: written.append(data))
+    running = asyncio.create_task(file.run())
+    views = followed(file, VIEW, STEPS)
+    await asyncio.sleep(0.05)
+    assert not written
+    assert StateFile(file._path, "hv1").load() == views[-1]
+    name = "n" * (state.JOURNAL_BYTES // 8)
+    followed(file, views[-1], [Delta(revision=20 + n, upserts=(Network(id=f"{n}{name}"),)) for n in range(9)])
+    await until(lambda: bool(written))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_has_ended_is_paid_once(file: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address may be another's by now, with connections of its own: the journal would have the next agent end
+    them."""
+    owed: set[Ended] = set()
+    file = StateFile(file._path, "hv1", lambda: frozenset(owed))
+    kept(file)
+    monkeypatch.setattr(state, "SETTLE_SECONDS", 0.05)
+    running = asyncio.create_task(file.run())
+    gone = changes_by(VIEW, Delta(revision=8, deletes=(("peer", "p2"),)))
+    owed |= ended(VIEW, gone.view, gone.deletes)
+    assert owed
+    file.keep(gone)
+    dead = StateFile(file._path, "hv1")
+    dead.load()
+    assert dead.left == owed
+    owed.clear()
+    file.settled()
+    await until(lambda: not file._path.with_name("view.journal").exists())
+    after = StateFile(file._path, "hv1")
+    assert after.load() == gone.view
+    assert not after.left
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 def test_a_first_view_that_was_never_written_whole_comes_back(file: StateFile) -> None:

@@ -172,18 +172,9 @@ def requester(
 
 def requesters_on(desired: Desired, network_id: str) -> Iterator[Requester]:
     """The requesters of a network; of gateways that request the same address the first."""
-    of_it = (one for one in (*desired.gateways(), *desired.standbys()) if one.network.network.id == network_id)
-    yield from map(by_gateway, unlike(of_it))
+    yield from map(by_gateway, desired.unlike_on(network_id))
     for router, interface in desired.routers_on(network_id):
         yield by_interface(desired, router, interface)
-
-
-def unlike(gateways: Iterable[Gateway]) -> list[Gateway]:
-    """Of those that ask for the same, as nearly all on one network do, the first."""
-    alike: dict[object, Gateway] = {}
-    for one in gateways:
-        alike.setdefault((one.port.network_id, one.on_link, one.next_hops, one.watched), one)
-    return list(alike.values())
 
 
 def probes_outside(gateway: Gateway) -> Iterable[Packet]:

@@ -18,7 +18,7 @@ from netweft.agent.l3.neighbour_shares import Shares
 from netweft.agent.l3.news import News
 from netweft.agent.l3.next_hop_watch import NextHopWatch
 from netweft.agent.l3.repeats import Due
-from netweft.agent.l3.requesters import Requester, by_gateway, requester, requesters_on, unlike
+from netweft.agent.l3.requesters import Requester, by_gateway, requester, requesters_on
 from netweft.agent.l3.undelivered import undelivered
 from netweft.agent.l3.wire_announcer import WireAnnouncer
 from netweft.dataplane.openflow.flow import Flow
@@ -63,8 +63,6 @@ class Resolver:
         self._shares = Shares(desired, wake)
         self._on_wires, self._to_vms = WireAnnouncer(desired, send), InterfaceAnnouncer(desired, send)
         self._looked_ahead = float("-inf")
-        self._standbys: list[Gateway] = []
-        self._ahead: list[Gateway] = []
         self._questions: dict[Place, Question] = {}
         self._known: dict[Place, Known] = {}
         self._found: list[Learned] = []
@@ -251,7 +249,7 @@ class Resolver:
                     self._ask(place, question)
         if now - self._looked_ahead > LOOK_AHEAD:
             self._looked_ahead = now
-            self._look_ahead(self._all_ahead(), now)
+            self._look_ahead(self._desired.unlike_standbys(), now)
         self.watch.tick(now)
         self._shares.tick(now)
         self._on_wires.tick(now)
@@ -264,13 +262,6 @@ class Resolver:
     def _ends(self) -> dict[str, Gateway]:
         """On external networks, by their ports."""
         return {one.port.id: one for one in (*self._desired.gateways(), *self._desired.standbys())}
-
-    def _all_ahead(self) -> list[Gateway]:
-        """Of standbys that ask for the same, as nearly all on one network do, the first."""
-        standbys = self._desired.standbys()
-        if standbys is not self._standbys:
-            self._standbys, self._ahead = standbys, unlike(standbys)
-        return self._ahead
 
     def _look_ahead(self, standbys: Iterable[Gateway], now: float) -> None:
         """Next hops of gateways that this node may have to take over are resolved beforehand."""

@@ -31,6 +31,7 @@ class OpenFlowConnection:
         self._session = session
         self._bundles = itertools.count(1)
         self._one_bundle = asyncio.Lock()
+        self._meters: dict[bytes, tuple[DropMeter, ...]] = {}  # as they were told last
 
     @classmethod
     async def connect(cls, socket: Path | str, *, timeout: float = 5.0) -> "OpenFlowConnection":
@@ -121,7 +122,9 @@ class OpenFlowConnection:
     async def dump_meters(self) -> list[DropMeter]:
         xid = self._session.next_xid()
         parts = await self._session.request(meters.dump_request(xid), xid)
-        return [meter for part in parts for meter in meters.decode_meters(part)]
+        # they are looked at again and again, and seldom change
+        self._meters = {part: self._meters.get(part) or tuple(meters.decode_meters(part)) for part in parts}
+        return [meter for some in self._meters.values() for meter in some]
 
     async def dropped_by(self, meter: int) -> int:
         """Packets, ever.  Raises Rejected where there is no such meter."""

@@ -99,7 +99,7 @@ def row_key(row: Row) -> RowKey:
         case VifTag():
             return ("vif", row.port_name)
         case KeptNumber():
-            return number_key(row.port_name, row.column_key)
+            return ("number", f"{row.port_name} {NUMBER}{row.number}")
 
 
 def number_of(column_key: str) -> int | None:
@@ -109,4 +109,5 @@ def number_of(column_key: str) -> int | None:
 
 
 def number_key(port_name: str, column_key: str) -> RowKey:
+    """Of a `KeptNumber`."""
     return ("number", f"{port_name} {column_key}")

@@ -5,7 +5,7 @@ A router's unit makes its `LocalRouter`, and hands it out with the flows; while 
 each caller.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Generic, TypeVar
 
@@ -76,9 +76,10 @@ class Listing(Generic[T]):
     def _look_at(self, id: str) -> None:
         before, told = self._found.pop(id, ()), self._routers.told(id)
         router = self._routers.get(id) if told and told.admin_state_up and self._may(told) else None
-        if found := tuple(self._of(router)) if router else ():
-            self._found[id] = found
-        if found != before:
+        found = tuple(self._of(router)) if router else ()
+        if kept := before if found == before else found:
+            self._found[id] = kept
+        if kept is not before:
             self._all = None
             self._changed(before, found)
 
@@ -102,11 +103,43 @@ class Lookup(Generic[T]):
                 del self._times[one]
 
 
+class Unlike:
+    """Of gateways one for each way to ask, as nearly all on one network ask for the same."""
+
+    def __init__(self, routers: "LocalRouters", of: Callable[[LocalRouter], Iterable[Gateway]]) -> None:
+        self._alike: defaultdict[str, dict[object, dict[int, Gateway]]] = defaultdict(dict)  # by network
+        self._listing = Listing(routers, of, changed=self._sort)
+
+    def on(self, network_id: str) -> dict[object, Gateway]:
+        """By what it asks for."""
+        self._listing.look()
+        return {way: next(iter(some.values())) for way, some in self._alike.get(network_id, {}).items()}
+
+    def all(self) -> list[Gateway]:
+        self._listing.look()
+        return [one for network_id in sorted(self._alike) for one in self.on(network_id).values()]
+
+    def _sort(self, before: Iterable[Gateway], now: Iterable[Gateway]) -> None:
+        for one in before:
+            on_it = self._alike[one.port.network_id]
+            alike = on_it[_way(one)]
+            del alike[id(one)]
+            if not alike:
+                del on_it[_way(one)]
+        for one in now:
+            self._alike[one.port.network_id].setdefault(_way(one), {})[id(one)] = one
+
+
+def _way(one: Gateway) -> object:
+    return one.on_link, one.next_hops, one.watched
+
+
 class LocalRouters:
     """gateways: of routers that are up, on this node; each floating IP with a MAC of its own is one, too.
     standbys: likewise those that it may have to take over.
     with_watched: those of the gateways by which next hops are watched.  sessions: of BFD, by gateways.
-    macs: (network, MAC) by which routers that are up ask there."""
+    macs: (network, MAC) by which routers that are up ask there.
+    unlike_gateways, unlike_standbys: of those one for each way to ask."""
 
     def __init__(self, memo: Memo[ItemKey, Item], interfaces: Interfaces, hops: WatchedHops) -> None:
         self._memo, self._interfaces, self._hops = memo, interfaces, hops
@@ -117,6 +150,8 @@ class LocalRouters:
         self.gateways = Listing(self, lambda router: router.ends)
         self.macs = Lookup(self, _macs)
         self.standbys = Listing(self, lambda router: router.standbys)
+        self.unlike_gateways = Unlike(self, lambda router: router.ends)
+        self.unlike_standbys = Unlike(self, lambda router: router.standbys)
         self.with_watched = Listing(self, lambda router: (one for one in router.ends if one.watched), has_several)
         self.sessions = Listing(
             self,
@@ -176,6 +211,10 @@ class LocalRouters:
         port: GatewayPort | None = self._memo.get(("gateway_port", port_id))
         router = self.get(port.router_id) if port else None
         return next((one for one in router.candidates if one.port.id == port_id), None) if router else None
+
+    def unlike_on(self, network_id: str) -> list[Gateway]:
+        """Of both, on this network: one for each way to ask, and of those that are on this node if any is."""
+        return list((self.unlike_standbys.on(network_id) | self.unlike_gateways.on(network_id)).values())
 
     def on(self, network_id: str) -> Iterator[tuple[LocalRouter, Interface]]:
         """All that are up, with their interfaces there."""
