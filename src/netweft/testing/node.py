@@ -65,6 +65,7 @@ class FakeNode:
     vlans: tuple[int, int] = (1, 4094)
     view: NodeView = EMPTY_VIEW
     vifs: dict[str, Vif] = field(default_factory=dict)
+    links: dict[str, PortRow] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.bridges = {"int": Bridge(f"{self.name}.int")}
@@ -83,9 +84,8 @@ class FakeNode:
     def restart(self) -> None:
         """The agent forgets everything; the rows and flows stay."""
         vlans, zones = LocalVlans(*self.vlans), LocalVlans(*ROUTER_ZONES)
-        links = as_stored([item for item in self.applied.values() if isinstance(item, PortRow | KeptNumber)])
-        vlans.restore(self.vifs.values(), links)
-        zones.restore((), links)
+        vlans.restore(self.vifs.values(), self.links.values())
+        zones.restore((), self.links.values())
         self.rendering = Rendering(self.host, vlans, zones, _SERVICES)
         self.rendering.set_uplinks(uplinks_of(self.host))
         for port_id, vif in self.vifs.items():
@@ -130,6 +130,8 @@ class FakeNode:
     def _apply_all(self, changes: Iterable[tuple[ItemKey, Item | None]]) -> None:
         for key, item in changes:
             self._apply(key, item)
+        rows = [item for item in self.applied.values() if isinstance(item, PortRow | KeptNumber)]
+        self.links = {row.name: row for row in as_stored(rows)}
 
     def _apply(self, key: ItemKey, item: Item | None) -> None:
         before = self.applied.pop(key, None)
