@@ -21,7 +21,7 @@ from netweft.api.running import Run
 from netweft.control.errors import Refused
 from netweft.control.metadata import given, seats
 from netweft.control.metadata.documents import document
-from netweft.control.metadata.subject import Requester, asker, subject
+from netweft.control.metadata.subject import Requester, requester, subject
 from netweft.plugins.identity import Authenticate, Context
 from netweft.plugins.metadata import Instances
 from netweft.store import Object, Store, WriteTransaction
@@ -85,7 +85,7 @@ async def _of_ours(store: Store, node: str, question: wire.Ask) -> wire.Said:
 
     def work() -> wire.Said:
         with store.read() as tx:
-            who = asker(tx, node, question.port_id)
+            who = requester(tx, node, question.port_id)
             found = document(subject(tx, who), question.target) if who else None
         return wire.Said(status=200, body=found.body, content_type=found.type) if found else _NOT_THERE
 
@@ -95,7 +95,7 @@ async def _of_ours(store: Store, node: str, question: wire.Ask) -> wire.Said:
 async def _of_nova(store: Store, nova: Instances, node: str, question: wire.Ask) -> wire.Said:
     def work() -> Requester | None:
         with store.read() as tx:
-            return asker(tx, node, question.port_id)
+            return requester(tx, node, question.port_id)
 
     who = await Run(store).read(work)
     if who is None or not who.instance_id:

@@ -40,14 +40,14 @@ Conntrack zones: a network's zone is its local VLAN (1..4094); 4095 is the metad
 routers'; what is balanced for a network's clients is in 32768 + its local VLAN, and fragments from and to forwarded
 ports are in 32768 + their gateway's zone.  What another node has balanced for physical hosts is in 61440 + the
 network's local VLAN.
-ct_mark says which side refuses a connection, since rules that allowed it are gone: the client's (ASKER) or the server's
-(ASKED).  Its replies are dropped, too:
+ct_mark says which side refuses a connection, since rules that allowed it are gone, the client's or the server's.  Its
+replies are dropped, too:
 
-     31                         2     1       0
-    ┌────────────────────────────┬───────┬───────┐
-    │ one of those who share the │ ASKER │ ASKED │    ENDED: ASKER and ASKED
-    │ address: a bit for a port  │       │       │
-    └────────────────────────────┴───────┴───────┘
+     31                         2        1             0
+    ┌────────────────────────────┬─────────────┬─────────────┐
+    │ one of those who share the │ CLIENT_SIDE │ SERVER_SIDE │    ENDED: both
+    │ address: a bit for a port  │             │             │
+    └────────────────────────────┴─────────────┴─────────────┘
 
 In zones of fragments it says which port counts, where conntrack gives fragments back, whose ports nobody sees:
 
@@ -154,9 +154,9 @@ TAG_SHIFT: Final = 16  # where the tag of a logical port begins
 TAG_BITS: Final = 12
 GUARDED: Final = 1 << 28
 TRACKED: Final = 1 << 29
-ASKED: Final = 1
-ASKER: Final = 2
-ENDED: Final = ASKED | ASKER
+SERVER_SIDE: Final = 1
+CLIENT_SIDE: Final = 2
+ENDED: Final = SERVER_SIDE | CLIENT_SIDE
 TRACKED_PIECE: Final = 1
 GIVEN_BACK: Final = 2
 LEAVES: Final = 4

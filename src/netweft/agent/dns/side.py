@@ -15,9 +15,9 @@ from netweft.agent.desired import Desired, Part
 from netweft.agent.dns.datagrams import Datagrams, Reply
 from netweft.agent.dns.names import Key, Names
 from netweft.agent.dns.streams import Stream
-from netweft.agent.metadata.askers import Askers
 from netweft.agent.metadata.guests import Guests, room
 from netweft.agent.metadata.interface import InterfaceWatch, Listener, bound, keep_listening
+from netweft.agent.metadata.requesters import Requesters
 from netweft.model.names import rooted
 from netweft.services.metadata import ends
 from netweft.services.names import Named
@@ -27,7 +27,7 @@ from netweft.settings import AgentSettings
 if TYPE_CHECKING:
     from netweft.agent.dns.forwarding import Forwarder
 
-MANY: Final = 2000  # queries of one port in askers.PERIOD
+MANY: Final = 2000  # queries of one port in requesters.PERIOD
 ANSWERED, FORWARDED, UNHEARD = "answered", "forwarded", "unheard"
 
 
@@ -44,7 +44,7 @@ class DnsSide:
     ) -> None:
         self._settings, self._watch, self._wake, self._spare = settings, watch, wake, spare
         self._names = Names(settings.dhcp_domain)
-        self._askers = Askers(desired, Asked.DNS, MANY, wake)
+        self._requesters = Requesters(desired, Asked.DNS, MANY, wake)
         self._guests = Guests(0)
         self._deaf = ""
         self._forwarder: Forwarder | None = None
@@ -116,15 +116,15 @@ class DnsSide:
         async def ask(wire: bytes) -> bytes | None:
             nonlocal heard
             heard += 1  # the first came with its connection, which was counted
-            if heard > 1 and self._askers.is_too_much(here.port.id):
+            if heard > 1 and self._requesters.is_too_much(here.port.id):
                 return None
             return await self._ask(here, wire, tcp=True)
 
         await stream.serve(here.port.id, self._guests, ask)
 
     def _enter(self, peer: str) -> LocalPort | None:
-        here = self._askers.who(peer)
-        if here is None or self._askers.is_too_much(here.port.id):
+        here = self._requesters.who(peer)
+        if here is None or self._requesters.is_too_much(here.port.id):
             self.said[UNHEARD] += 1
             return None
         return here
@@ -147,6 +147,6 @@ class DnsSide:
             self.said[UNHEARD if answer is None else FORWARDED] += 1
         else:
             self.said[ANSWERED] += 1
-        if not self._askers.is_still(here):
+        if not self._requesters.is_still(here):
             return None
         return answer if tcp or answer is None else answering.fitted(query, answer)

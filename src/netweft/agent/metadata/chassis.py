@@ -37,7 +37,7 @@ from netweft.reconcile.plan import Plan
 from netweft.reconcile.retry import Backoff
 from netweft.services.fields import OURS, OURS_MASK
 from netweft.services.metadata import chassis, ends
-from netweft.services.metadata.chassis import Asker
+from netweft.services.metadata.chassis import Requester
 from netweft.services.values import Asked
 from netweft.settings import AgentSettings
 from netweft.wire.metadata import SEATS_PATH, Plugged, Seat, Seats
@@ -51,7 +51,7 @@ log = structlog.get_logger(__name__)
 
 
 class Sitting(Struct, frozen=True):
-    """As `askers.Here` has it."""
+    """As `requesters.Here` has it."""
 
     port: Port
     number: int
@@ -87,14 +87,14 @@ class Sittings:
     def networks(self) -> set[str]:
         return {one.port.network_id for one in self._by_id.values()}
 
-    def askers(self) -> list[Asker]:
+    def requesters(self) -> list[Requester]:
         return [
-            Asker(one.number, one.port.id, one.port.network_id, one.port.mac_address)
+            Requester(one.number, one.port.id, one.port.network_id, one.port.mac_address)
             for one in self._by_id.values()
             if one.port.id not in self.deaf
         ]
 
-    # askers.Ports
+    # requesters.Ports
 
     def port_at(self, number: int) -> Sitting | None:
         return self._by_number.get(number)
@@ -151,8 +151,8 @@ class ChassisAgent:
         return ()
 
     def show(self) -> str:
-        askers, networks = len(self._sittings.askers()), len(self._sittings.networks)
-        lines = [f"node {self._settings.node}", f"metadata for {askers} ports on {networks} networks"]
+        requesters, networks = len(self._sittings.requesters()), len(self._sittings.networks)
+        lines = [f"node {self._settings.node}", f"metadata for {requesters} ports on {networks} networks"]
         return "\n".join([*lines, *([f"problem {self._problem}"] if self._problem else [])])
 
     # the loop
@@ -231,7 +231,7 @@ class ChassisAgent:
     async def _put(self, patches: Mapping[str, int], interface: int) -> None:
         """Raises OpenFlowError."""
         driver = self._flows or await self._connect()
-        found = (one.flow for one in chassis.flows(self._sittings.askers(), patches, interface))
+        found = (one.flow for one in chassis.flows(self._sittings.requesters(), patches, interface))
         driver.want({flow.key: flow for flow in found})
         await driver.apply(delete=True)
 

@@ -1,6 +1,7 @@
 """VMs that open connections to metadata and names and leave them open: all VMs of the node share one conntrack zone.
 
-Requests are counted where they are accepted (`askers`); half-open connections never get there.  Once the zone is half
+Requests are counted where they are accepted (`requesters`); half-open connections never get there.  Once the zone is
+half
 full, the port with most of it is ignored for a while, and the zone is flushed: a connection that is in use is tracked
 again with its next packet.
 """
@@ -16,7 +17,7 @@ from typing import Final
 import structlog
 
 from netweft.agent.desired import Desired
-from netweft.agent.metadata.askers import Askers
+from netweft.agent.metadata.requesters import Requesters
 from netweft.dataplane.unixctl.client import CommandFailed, command
 from netweft.dataplane.unixctl.conntrack import LISTING, connections
 from netweft.services.metadata import ends
@@ -36,7 +37,7 @@ class Floods:
     def __init__(self, run_dir: Path, desired: Desired, wake: Callable[[], None]) -> None:
         self.ask: Callable[..., Awaitable[str]] = partial(command, run_dir)
         self._desired, self._wake = desired, wake
-        self._askers = Askers(desired, Asked.METADATA, 0, wake)
+        self._requesters = Requesters(desired, Asked.METADATA, 0, wake)
 
     async def end(self) -> None:
         """The zone is half full."""
@@ -44,7 +45,7 @@ class Floods:
         try:
             listing = await self.ask(LISTING, zone)
             found = await asyncio.to_thread(_by_asker, listing)
-            greedy = [here.port.id for here in map(self._askers.who, _most(found)) if here]
+            greedy = [here.port.id for here in map(self._requesters.who, _most(found)) if here]
             for port_id in greedy:
                 log.warning("port opens connections to metadata or names without end", port=port_id)
                 self._listen_to(port_id, False)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from netweft.agent.metadata.askers import Askers, Here, Ports
 from netweft.agent.metadata.guests import Guests, room
 from netweft.agent.metadata.interface import InterfaceWatch, bound, keep_listening
+from netweft.agent.metadata.requesters import Here, Ports, Requesters
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import icmp
 from netweft.services.addresses import octets
@@ -37,7 +37,7 @@ FAMILIES: Final = (socket.AF_INET, socket.AF_INET6)
 BACKLOG: Final = 1024
 UNAVAILABLE: Final = (502, 503, 504)  # no fault of the client's
 FAILED: Final = 3  # answers one after the other, and it gets their result
-MANY: Final = 400  # connections of one port in askers.PERIOD
+MANY: Final = 400  # connections of one port in requesters.PERIOD
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +78,7 @@ class MetadataSide:
         self._deaf = ""  # why nobody is listened to
         self._guests = Guests(0)
         self._here: dict[Connection, Here] = {}  # as it was when it connected
-        self._askers = Askers(desired, Asked.METADATA, MANY, wake)
+        self._requesters = Requesters(desired, Asked.METADATA, MANY, wake)
         self._server: MetadataServer | None = None
 
     async def run(self) -> None:
@@ -131,8 +131,12 @@ class MetadataSide:
 
     def enter(self, connection: "Connection", ends_: tuple[Any, Any]) -> "Answer | None":
         (peer, *_), (own, *_) = ends_
-        here = self._askers.who(peer)
-        if here is None or self._askers.is_too_much(here.port.id) or not self._guests.enter(here.port.id, connection):
+        here = self._requesters.who(peer)
+        if (
+            here is None
+            or self._requesters.is_too_much(here.port.id)
+            or not self._guests.enter(here.port.id, connection)
+        ):
             self.refused += 1
             return None
         self._here[connection] = here
@@ -147,7 +151,7 @@ class MetadataSide:
     def observe(self) -> None:
         """Of ports that have gone."""
         for connection, here in list(self._here.items()):
-            if not self._askers.is_still(here):
+            if not self._requesters.is_still(here):
                 connection.leave()
 
     async def _answer(self, port_id: str, asked_from: str, method: str, target: str, body: bytes) -> Said:

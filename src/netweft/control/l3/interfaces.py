@@ -32,13 +32,13 @@ class Interfaces:
     def __init__(self, ports: UseCases) -> None:
         self._ports = ports
 
-    def add(self, tx: WriteTransaction, router: Object, asker: Requester, wanted: Object) -> Object:
+    def add(self, tx: WriteTransaction, router: Object, requester: Requester, wanted: Object) -> Object:
         """wanted: one of `port_id` and `subnet_id`."""
         there = attached.ports(tx, router["id"])
         if "port_id" in wanted:
-            port, subnets = self._add_port(tx, router, asker, wanted["port_id"], there)
+            port, subnets = self._add_port(tx, router, requester, wanted["port_id"], there)
         else:
-            port, subnets = self._add_subnet(tx, router, asker, wanted["subnet_id"], there)
+            port, subnets = self._add_subnet(tx, router, requester, wanted["subnet_id"], there)
         port = wire_hosts.added(tx, port)
         _keep_networks(tx, router)
         return _told(router, port, subnets[-1:], subnets)
@@ -65,7 +65,7 @@ class Interfaces:
         return _told(router, port, subnets, subnets)
 
     def _add_port(
-        self, tx: WriteTransaction, router: Object, asker: Requester, port_id: str, there: list[Object]
+        self, tx: WriteTransaction, router: Object, requester: Requester, port_id: str, there: list[Object]
     ) -> tuple[Object, list[Object]]:
         port = tx.lock("ports", port_id)
         if port is None:
@@ -74,26 +74,26 @@ class Interfaces:
         subnets = attached.subnets_of(tx, port)
         for subnet in subnets:
             _check_address_mode(subnet)
-        if not asker.is_admin and port["project_id"] != router["project_id"]:
+        if not requester.is_admin and port["project_id"] != router["project_id"]:
             raise DeviceIDNotOwnedByTenant(device_id=router["id"])
         _refuse_second_of_ipv6(port, there)
         attached.refuse_overlap(tx, there, subnets)
         if sum(subnet["ip_version"] == 4 for subnet in subnets) > 1:
             raise BadRouterRequest(reason="Cannot have multiple IPv4 subnets on router port")
-        _check_range(asker, port, subnets)
+        _check_range(requester, port, subnets)
         taken = placing.placed(tx, port, hosts.UNBOUND, []) | _UNFILTERED | _NOT_A_HOSTS
         taken |= {"device_id": router["id"], "device_owner": INTERFACE}
         return tx.update("ports", port_id, bumped(port, taken), {"security_groups": []}), subnets
 
     def _add_subnet(
-        self, tx: WriteTransaction, router: Object, asker: Requester, subnet_id: str, there: list[Object]
+        self, tx: WriteTransaction, router: Object, requester: Requester, subnet_id: str, there: list[Object]
     ) -> tuple[Object, list[Object]]:
         subnet = tx.get("subnets", subnet_id)
         if subnet is None:
             raise SubnetNotFound(id=subnet_id)
         if not subnet["gateway_ip"]:
             raise BadRouterRequest(reason="Subnet for router interface must have a gateway IP")
-        _check_owner(tx, asker, subnet)
+        _check_owner(tx, requester, subnet)
         _check_address_mode(subnet)
         attached.refuse_overlap(tx, there, [subnet])
         address = {"subnet_id": subnet_id, "ip_address": subnet["gateway_ip"]}
@@ -142,26 +142,26 @@ def _check_address_mode(subnet: Object) -> None:
         raise BadRouterRequest(reason=reason)
 
 
-def _check_owner(tx: WriteTransaction, asker: Requester, subnet: Object) -> None:
+def _check_owner(tx: WriteTransaction, requester: Requester, subnet: Object) -> None:
     """A network that is shared with everybody is not for everybody to put a router on; one shared by name is."""
-    if asker.is_admin or subnet["project_id"] == asker.project_id:
+    if requester.is_admin or subnet["project_id"] == requester.project_id:
         return
-    if not rbac.is_shared_with(tx, "networks", subnet["network_id"], asker.project_id):
+    if not rbac.is_shared_with(tx, "networks", subnet["network_id"], requester.project_id):
         reason = (
             f"Cannot add interface to router because subnet {subnet['id']} is not owned by project making the request"
         )
         raise BadRouterRequest(reason=reason)
 
 
-def _check_range(asker: Requester, port: Object, subnets: Iterable[Object]) -> None:
+def _check_range(requester: Requester, port: Object, subnets: Iterable[Object]) -> None:
     """On others' subnets only addresses out of their pools."""
-    if asker.is_admin:
+    if requester.is_admin:
         return
     by_id = {subnet["id"]: subnet for subnet in subnets}
     for fixed in port["fixed_ips"]:
         subnet, number = by_id[fixed["subnet_id"]], addresses.number(fixed["ip_address"])
         pooled = any(first <= number <= last for first, last in addresses.ranges_of(subnet["allocation_pools"]))
-        if not pooled and subnet["project_id"] != asker.project_id:
+        if not pooled and subnet["project_id"] != requester.project_id:
             reason = (
                 f"Cannot add interface to router because specified port {port['id']} has an IP address out of the "
                 f"allocation pool of subnet {subnet['id']}, which is not owned by the project making the request"

@@ -69,7 +69,7 @@ def _openstack(subject: Subject, path: list[str]) -> Document | None:
 
 
 def _meta_data(subject: Subject) -> Document:
-    keys, who = subject.keys, subject.asker
+    keys, who = subject.keys, subject.requester
     return _json(
         {
             "uuid": who.instance_id or who.instance["id"],
@@ -122,7 +122,7 @@ def _ec2(subject: Subject, path: list[str]) -> Document | None:
 
 
 def _tree(subject: Subject) -> Tree:
-    who = subject.asker
+    who = subject.requester
     keys = subject.keys
     tree: dict[str, Tree | str] = {
         "ami-id": "",

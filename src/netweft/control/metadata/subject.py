@@ -35,7 +35,7 @@ class Requester(Struct, frozen=True):
 class Subject(Struct, frozen=True):
     """ports: all of the instance's, the one that it is plugged in with first.  given: see `given`."""
 
-    asker: Requester
+    requester: Requester
     given: Object
     ports: tuple[Object, ...]
     networks: dict[str, Object]
@@ -43,7 +43,7 @@ class Subject(Struct, frozen=True):
 
     @property
     def hostname(self) -> str:
-        instance = self.asker.instance
+        instance = self.requester.instance
         return self.given.get("hostname") or host_name(instance["name"]) or _by_address(instance)
 
     @property
@@ -55,7 +55,7 @@ class Subject(Struct, frozen=True):
         return dict(self.given.get("public_keys") or {})
 
 
-def asker(tx: ReadTransaction, node: str, port_id: str) -> Requester | None:
+def requester(tx: ReadTransaction, node: str, port_id: str) -> Requester | None:
     """None: there is no such port on this node."""
     port = tx.get("ports", port_id)
     if port is None or port[HOST] != node:

@@ -80,8 +80,8 @@ def _echo(router: int, own: Prefix) -> Iterator[tuple[dict[str, Value], tuple[Ac
     """In pieces the first says what it is, and the others, which say nothing, are of use with that one only."""
     proto, request, reply = ECHO[own.version]
     kind, code = (f"icmpv{own.version}_{part}" for part in ("type", "code"))
-    asker = Move(IN_PORT, ANSWERED, bits=32)
-    to_it, turned = for_it(router, own), (asker, *swapped(own.version), SetField("ip_ttl", HOPS))
+    client = Move(IN_PORT, ANSWERED, bits=32)
+    to_it, turned = for_it(router, own), (client, *swapped(own.version), SetField("ip_ttl", HOPS))
     yield {**to_it, "ip_proto": proto, kind: request, code: 0}, (*turned, SetField(kind, reply))
     yield {**to_it, "ip_proto": fragments.LATER_PROTOCOL.get(own.version, proto), "ip_frag": fragments.LATER}, turned
 

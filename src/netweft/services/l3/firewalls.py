@@ -21,12 +21,12 @@ from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import (
     AGENT,
     ANSWER,
-    ASKED,
     LOCAL_VLAN,
     OUT_PORT,
     PERMIT,
     PERMITTED,
     REJECTED,
+    SERVER_SIDE,
     TRIAL,
     Reason,
     RouterLimit,
@@ -135,7 +135,7 @@ def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
 _MARKED: Final = (  # in the network where it started
     Move("ct_zone", LOCAL_VLAN, 16),
     CtClear(),
-    Ct(zone=LOCAL_VLAN, commit=True, exec=(SetField("ct_mark", ASKED, ASKED),)),
+    Ct(zone=LOCAL_VLAN, commit=True, exec=(SetField("ct_mark", SERVER_SIDE, SERVER_SIDE),)),
 )
 
 ROUTER_FIREWALLS = Service("routers' firewalls", host=host, network=network, router=router)

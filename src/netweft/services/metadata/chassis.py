@@ -65,7 +65,7 @@ META: Final = Pipeline.of(
 _TABLES: Final = path.Tables(META["requests"], META["metadata"], META["answer"], META["deliver"].goto)
 
 
-class Asker(Struct, frozen=True):
+class Requester(Struct, frozen=True):
     """A port on this chassis.  number: as `ends` has it, of nobody else here for long."""
 
     number: int
@@ -103,8 +103,8 @@ def _names(network: str) -> tuple[str, str]:
     return f"nwm{short}", f"nwn{short}"
 
 
-def flows(askers: Iterable[Asker], patches: Mapping[str, int], interface: int) -> Iterator[BridgeFlow]:
-    """askers: the ports whose requests are answered.  patches: network -> its patch port's number; interface: the
+def flows(requesters: Iterable[Requester], patches: Mapping[str, int], interface: int) -> Iterator[BridgeFlow]:
+    """requesters: the ports whose requests are answered.  patches: network -> its patch port's number; interface: the
     agent's."""
     owner = cookie(Reason.METADATA)
     yield from META.misses()
@@ -112,7 +112,7 @@ def flows(askers: Iterable[Asker], patches: Mapping[str, int], interface: int) -
     for part in (path.asked(_TABLES, owner, _OFFER), path.through(_TABLES, owner, interface, _OFFER)):
         yield from part
     yield from path.answered(_TABLES, owner, _OFFER)
-    for one in askers:
+    for one in requesters:
         if (at := patches.get(one.network_id)) is not None:
             its = cookie(Reason.PORT_METADATA, one.port_id)
             who = {"in_port": at, "eth_src": mac(one.mac)}

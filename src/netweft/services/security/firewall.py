@@ -43,8 +43,7 @@ from netweft.dataplane.openflow.flow import Action, Clone, Controller, Ct, CtCle
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.services.fields import (
     AGENT,
-    ASKED,
-    ASKER,
+    CLIENT_SIDE,
     CROWD,
     ENDED,
     FLOODED,
@@ -62,6 +61,7 @@ from netweft.services.fields import (
     REJECTED,
     REMEMBERED,
     SAID,
+    SERVER_SIDE,
     TRACKED,
     TRIAL,
     Reason,
@@ -130,7 +130,7 @@ EGRESS = Side(
     dhcp={ETH_IPV4: (68, 67), ETH_IPV6: (546, 547)},
     one={},
     pieces=INT["egress_pieces"],
-    refuses=ASKER,
+    refuses=CLIENT_SIDE,
     exempt=INT["to_router"].goto,
     answered=INT["to_router"].goto,
     permitted=INT["to_router"].goto,
@@ -143,7 +143,7 @@ INGRESS = Side(
     dhcp={ETH_IPV4: (67, 68), ETH_IPV6: (547, 546)},
     one={FLOODED: 0},
     pieces=INT["pieces"],
-    refuses=ASKED,
+    refuses=SERVER_SIDE,
     exempt=INT["ingress_qos"].goto,
     answered=INT["ingress_qos"].goto,
     permitted=INT["commit"].goto,
@@ -361,9 +361,9 @@ def remembered(
     for eth_type in IP:
         new: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_NEW}
         yield table.flow(10, owner, new, _remember(), onward)
-        yield table.flow(15, owner, {**new, "ct_mark": (ASKED, ASKED)}, _unmark(ENDED), onward)
-        ended: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_KNOWN, "ct_mark": (ASKED, ASKED)}
-        yield table.flow(10, owner, {**one, **ended}, _unmark(ASKED), onward)
+        yield table.flow(15, owner, {**new, "ct_mark": (SERVER_SIDE, SERVER_SIDE)}, _unmark(ENDED), onward)
+        ended: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_KNOWN, "ct_mark": (SERVER_SIDE, SERVER_SIDE)}
+        yield table.flow(10, owner, {**one, **ended}, _unmark(SERVER_SIDE), onward)
 
 
 def _trials(owner: int) -> Iterator[BridgeFlow]:
@@ -378,8 +378,8 @@ def _trials(owner: int) -> Iterator[BridgeFlow]:
     for table, eth_type in product(ends, IP):
         of: dict[str, Value] = {**remembered, "eth_type": eth_type}
         yield table.flow(TRIED + 1, owner, {**of, "ct_state": IS_NEW}, _remember())
-        for state, refused in ((IS_NEW, ENDED), (IS_KNOWN, ASKED)):
-            ended: dict[str, Value] = {**of, "ct_state": state, "ct_mark": (ASKED, ASKED)}
+        for state, refused in ((IS_NEW, ENDED), (IS_KNOWN, SERVER_SIDE)):
+            ended: dict[str, Value] = {**of, "ct_state": state, "ct_mark": (SERVER_SIDE, SERVER_SIDE)}
             yield table.flow(TRIED + 2, owner, ended, _unmark(refused))
 
 

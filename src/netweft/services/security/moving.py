@@ -98,12 +98,12 @@ def _remembered(here: LocalPort, one: Tracked, mine: Addresses, ends: Ends) -> I
     if address(one.src).version != address(one.dst).version:
         return
     if address(one.src) in mine:
-        asker, asked = _as_mine(here, one.src, ends), _other(one.dst, ends)
+        client, server = _as_mine(here, one.src, ends), _other(one.dst, ends)
     elif address(one.dst) in mine:
-        asker, asked = _other(one.src, ends), _as_mine(here, one.dst, ends)
+        client, server = _other(one.src, ends), _as_mine(here, one.dst, ends)
     else:
         return
-    yield from trial(connection, asker, asked, JUDGED | REMEMBERED)
+    yield from trial(connection, client, server, JUDGED | REMEMBERED)
 
 
 def provoked(here: LocalPort, told: Iterable[Tracked], mine: Addresses) -> Iterator[Packet]:

@@ -94,26 +94,26 @@ def trials(
     for connection in connections:
         if connection.mark & ENDED:
             continue
-        askers, asked = at(connection.zone, connection.src), at(connection.zone, connection.dst)
-        if len(askers) == 1 and (
-            any(end.port and concern.has_port(end.port) for end in (*askers, *asked))
+        clients, server = at(connection.zone, connection.src), at(connection.zone, connection.dst)
+        if len(clients) == 1 and (
+            any(end.port and concern.has_port(end.port) for end in (*clients, *server))
             or any(concern.has_address(end) for end in (connection.src, connection.dst))
         ):
-            for end in {end.mac: end for end in asked}.values():
-                yield from trial(connection, askers[0], end)
+            for end in {end.mac: end for end in server}.values():
+                yield from trial(connection, clients[0], end)
 
 
-def trial(connection: Connection, asker: End, asked: End, how: int = JUDGED) -> Iterator[Packet]:
+def trial(connection: Connection, client: End, server: End, how: int = JUDGED) -> Iterator[Packet]:
     """Who is elsewhere is judged there."""
-    here = asker.port or asked.port
+    here = client.port or server.port
     if here is None:
         return
     actions: list[Action] = [SetField(LOCAL_VLAN, connection.zone), SetField(TRIAL, how)]
-    if asker.port:
-        actions += (SetField(IN_PORT, asker.port.number), INT["egress"].resubmit)
+    if client.port:
+        actions += (SetField(IN_PORT, client.port.number), INT["egress"].resubmit)
     else:
         actions += (SetField(IN_PORT, here.uplink or 0), INT["switching"].resubmit)
-    yield Packet(_first((asker.mac, asked.mac), connection), tuple(actions))
+    yield Packet(_first((client.mac, server.mac), connection), tuple(actions))
 
 
 def _first(macs: tuple[bytes, bytes], connection: Connection) -> bytes:

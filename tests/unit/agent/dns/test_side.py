@@ -9,7 +9,7 @@ import dns.message
 import dns.rcode
 import pytest
 from tests.unit.agent.dns.test_names import named
-from tests.unit.agent.metadata.test_side import FREE, GUARDED, Ports, asker
+from tests.unit.agent.metadata.test_side import FREE, GUARDED, Ports, requester
 
 from netweft.agent.desired import Part
 from netweft.agent.dns.forwarding import Forwarder
@@ -32,7 +32,7 @@ class Stage:
         self.heard: list[dns.message.Message] = []
 
     async def ask(self, here: LocalPort, wire: bytes = QUERY) -> None:
-        self.side._take(asker(here), wire, lambda said: self.heard.append(dns.message.from_wire(said)))
+        self.side._take(requester(here), wire, lambda said: self.heard.append(dns.message.from_wire(said)))
         await asyncio.gather(*self.side._under_way)
 
 
@@ -57,7 +57,7 @@ async def test_who_is_no_port_here_and_what_is_no_query_is_not_heard(stage: Stag
 
 
 async def test_a_port_that_has_gone_hears_nothing_nor_does_who_gets_its_number(stage: Stage) -> None:
-    stage.side._take(asker(GUARDED), QUERY, lambda said: stage.heard.append(dns.message.from_wire(said)))
+    stage.side._take(requester(GUARDED), QUERY, lambda said: stage.heard.append(dns.message.from_wire(said)))
     stage.ports.here[GUARDED.number] = FREE
     await asyncio.gather(*stage.side._under_way)
     assert stage.heard == []
@@ -65,7 +65,7 @@ async def test_a_port_that_has_gone_hears_nothing_nor_does_who_gets_its_number(s
 
 async def test_who_asks_without_end_is_ignored_for_a_while(stage: Stage) -> None:
     for _ in range(MANY + 5):
-        stage.side._take(asker(GUARDED), b"", lambda _: None)
+        stage.side._take(requester(GUARDED), b"", lambda _: None)
     await asyncio.gather(*stage.side._under_way)
     assert stage.ports.told == [(GUARDED.port.id, Asked.DNS, False)]
     await stage.ask(GUARDED)
@@ -85,4 +85,4 @@ async def test_by_tcp_a_connection_counts_with_its_first_query(stage: Stage) -> 
             await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
         writer.close()
         await writer.wait_closed()
-    assert stage.side._askers._counts == {GUARDED.port.id: 3}
+    assert stage.side._requesters._counts == {GUARDED.port.id: 3}

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from tests.unit.agent.metadata.test_side import FREE, GUARDED, Ports, asker
+from tests.unit.agent.metadata.test_side import FREE, GUARDED, Ports, requester
 
 from netweft.agent.metadata import floods
 from netweft.agent.metadata.floods import FLUSH, Floods
@@ -48,7 +48,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 
 async def test_who_has_most_is_not_heard_and_the_zone_begins_anew(stage: Stage) -> None:
-    stage.tracked = {asker(GUARDED): 90, asker(FREE): 5}
+    stage.tracked = {requester(GUARDED): 90, requester(FREE): 5}
     await stage.side.end()
     assert stage.ports.told == [(GUARDED.port.id, asked, False) for asked in EITHER]
     assert stage.asked == [(LISTING, ZONE), (FLUSH, ZONE)]
@@ -57,14 +57,14 @@ async def test_who_has_most_is_not_heard_and_the_zone_begins_anew(stage: Stage) 
 async def test_whatever_networks_he_says_to_be_from(stage: Stage) -> None:
     number = GUARDED.number & (1 << ends.NUMBER_BITS) - 1
     forged = (ends.ASKERS_6 | subnet << ends.SUBNET_AT | number for subnet in range(60))
-    stage.tracked = {str(ip_address(one)): 1 for one in forged} | {asker(FREE): 5}
+    stage.tracked = {str(ip_address(one)): 1 for one in forged} | {requester(FREE): 5}
     await stage.side.end()
     assert {id for id, *_ in stage.ports.told} == {GUARDED.port.id}
 
 
 async def test_he_is_heard_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(floods, "DEAF_SECONDS", 0.0)
-    stage.tracked = {asker(GUARDED): 90}
+    stage.tracked = {requester(GUARDED): 90}
     await stage.side.end()
     async with asyncio.timeout(30):
         while len(stage.ports.told) < 4:
@@ -73,7 +73,7 @@ async def test_he_is_heard_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_many_that_have_a_few_each_are_no_flood(stage: Stage) -> None:
-    stage.tracked = {f"240.0.1.{number}": 3 for number in range(40)} | {asker(FREE): 4}
+    stage.tracked = {f"240.0.1.{number}": 3 for number in range(40)} | {requester(FREE): 4}
     await stage.side.end()
     assert stage.ports.told == []
     assert stage.asked == [(LISTING, ZONE)]

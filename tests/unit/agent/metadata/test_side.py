@@ -80,13 +80,13 @@ async def stage() -> Stage:
     return Stage()
 
 
-def asker(here: LocalPort) -> str:
+def requester(here: LocalPort) -> str:
     return str(ip_address(ends.ASKERS_4 | here.number & (1 << ends.NUMBER_BITS) - 1))
 
 
 @pytest.mark.parametrize("here", [GUARDED, FREE, SUB])
 async def test_a_port_is_known_by_its_address(stage: Stage, here: LocalPort) -> None:
-    assert stage.connect(asker(here))[1][0] == here.port.id
+    assert stage.connect(requester(here))[1][0] == here.port.id
     six = ip_address(ends.ASKERS_6 | here.number & (1 << ends.NUMBER_BITS) - 1)
     scoped = stage.connect(f"{six}%nw-metadata", "fe80:0:0:4e57:f816:3eff:fe00:5%nw-metadata")
     assert scoped[1] == (here.port.id, "fe80::f816:3eff:fe00:5")
@@ -94,7 +94,7 @@ async def test_a_port_is_known_by_its_address(stage: Stage, here: LocalPort) -> 
 
 @pytest.mark.parametrize(("own", "told"), [(5, "10.0.0.5"), (105, "10.0.1.105"), (9, "10.0.0.5")])
 async def test_it_is_known_from_which_of_its_addresses(stage: Stage, own: int, told: str) -> None:
-    assert stage.connect(asker(GUARDED), f"240.0.255.{own}")[1] == (GUARDED.port.id, told)
+    assert stage.connect(requester(GUARDED), f"240.0.255.{own}")[1] == (GUARDED.port.id, told)
 
 
 async def test_who_is_no_port_here_is_not_let_in(stage: Stage) -> None:
@@ -103,25 +103,25 @@ async def test_who_is_no_port_here_is_not_let_in(stage: Stage) -> None:
 
 
 async def test_a_port_has_its_few_connections(stage: Stage) -> None:
-    found = [stage.connect(asker(GUARDED)) for _ in range(EACH + 5)]
+    found = [stage.connect(requester(GUARDED)) for _ in range(EACH + 5)]
     assert [bool(answer) for _, answer in found] == [True] * EACH + [False] * 5
-    assert stage.connect(asker(FREE))[1]
+    assert stage.connect(requester(FREE))[1]
     stage.side.left(cast(Connection, found[0][0]))
-    assert stage.connect(asker(GUARDED))[1]
+    assert stage.connect(requester(GUARDED))[1]
 
 
 async def test_who_connects_without_end_is_not_heard_for_a_while(stage: Stage) -> None:
     for _ in range(MANY + 50):
-        guest, _ = stage.connect(asker(GUARDED))
+        guest, _ = stage.connect(requester(GUARDED))
         stage.side.left(cast(Connection, guest))
     assert stage.ports.told == [(GUARDED.port.id, Asked.METADATA, False)]
     assert stage.woken == 1
-    assert stage.connect(asker(GUARDED))[1] is None
-    assert stage.connect(asker(FREE))[1]
+    assert stage.connect(requester(GUARDED))[1] is None
+    assert stage.connect(requester(FREE))[1]
 
 
 async def test_what_is_on_its_way_ends_with_its_port(stage: Stage) -> None:
-    mine, others = stage.connect(asker(GUARDED))[0], stage.connect(asker(FREE))[0]
+    mine, others = stage.connect(requester(GUARDED))[0], stage.connect(requester(FREE))[0]
     stage.side.observe()
     assert not mine.gone
     del stage.ports.here[GUARDED.number]
@@ -130,7 +130,7 @@ async def test_what_is_on_its_way_ends_with_its_port(stage: Stage) -> None:
 
 
 async def test_another_in_its_place_is_not_the_same(stage: Stage) -> None:
-    mine = stage.connect(asker(GUARDED))[0]
+    mine = stage.connect(requester(GUARDED))[0]
     stage.ports.here[GUARDED.number] = local(8, 17, guarded=True)
     stage.side.observe()
     assert mine.gone

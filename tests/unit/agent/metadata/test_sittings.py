@@ -15,13 +15,13 @@ def seat(id: str) -> Seat:
 def test_a_number_stays_and_is_not_given_on_at_once() -> None:
     here = Sittings()
     here.see([seat("a"), seat("b")])
-    a = next(one.number for one in here.askers() if one.port_id == "a")
+    a = next(one.number for one in here.requesters() if one.port_id == "a")
     here.see([seat("b")])
     assert (here.port_at(a), here.port_id_at(a)) == (None, None)
     here.see([seat("b"), seat("c")])
     assert here.port_at(a) is None
-    assert {one.port_id for one in here.askers()} == {"b", "c"}
-    c = next(one.number for one in here.askers() if one.port_id == "c")
+    assert {one.port_id for one in here.requesters()} == {"b", "c"}
+    c = next(one.number for one in here.requesters() if one.port_id == "c")
     assert here.port_id_at(c) == "c"
 
 
@@ -30,7 +30,7 @@ def test_numbers_come_round(monkeypatch: pytest.MonkeyPatch) -> None:
     here = Sittings()
     for id in ("a", "b", "c"):
         here.see([seat(id)])
-    assert [one.number for one in here.askers()] == [1]
+    assert [one.number for one in here.requesters()] == [1]
     here.see([seat("c"), seat("d")])
     with pytest.raises(RuntimeError, match="more than 2 ports"):
         here.see([seat("c"), seat("d"), seat("e")])
@@ -40,6 +40,6 @@ def test_one_that_asks_without_end_is_left_out_for_a_while() -> None:
     here = Sittings()
     here.see([seat("a"), seat("b")])
     here.listen("a", Asked.METADATA, again=False)
-    assert [one.port_id for one in here.askers()] == ["b"]
+    assert [one.port_id for one in here.requesters()] == ["b"]
     here.listen("a", Asked.METADATA, again=True)
-    assert {one.port_id for one in here.askers()} == {"a", "b"}
+    assert {one.port_id for one in here.requesters()} == {"a", "b"}

@@ -5,16 +5,16 @@ from netweft.dataplane.ovsdb.rows import PortRow, VifRow
 from netweft.services.addresses import mac
 from netweft.services.fields import IN_PORT, OUT_PORT
 from netweft.services.metadata import chassis
-from netweft.services.metadata.chassis import META, Asker
+from netweft.services.metadata.chassis import META, Requester
 
 BLUE, RED = "b1b1b1b1-0000-4000-8000-000000000001", "4ed4ed4e-0000-4000-8000-000000000002"
 MAC = "fa:16:3e:00:00:01"
-TWINS = (Asker(7, "one", BLUE, MAC), Asker(8, "two", RED, MAC))
+TWINS = (Requester(7, "one", BLUE, MAC), Requester(8, "two", RED, MAC))
 
 
-def of(table: str, *askers: Asker) -> list[tuple[dict[str, int], tuple[object, ...]]]:
+def of(table: str, *requesters: Requester) -> list[tuple[dict[str, int], tuple[object, ...]]]:
     """What its flows match, and do, but for the miss."""
-    flows = (one.flow for one in chassis.flows(askers, {BLUE: 3, RED: 4}, 1))
+    flows = (one.flow for one in chassis.flows(requesters, {BLUE: 3, RED: 4}, 1))
     at = META[table].id
     return [({name: value for name, value, _ in f.match}, f.actions) for f in flows if f.table == at and f.priority]
 
@@ -33,7 +33,7 @@ def test_who_is_unknown_comes_no_further() -> None:
 
 
 def test_one_whose_network_has_no_patch_yet_waits() -> None:
-    assert of("deliver", Asker(9, "three", "another", MAC)) == []
+    assert of("deliver", Requester(9, "three", "another", MAC)) == []
 
 
 def test_a_patch_of_each_network_is_what_ovn_takes_for_its_localport() -> None:

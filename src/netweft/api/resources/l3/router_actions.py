@@ -54,14 +54,14 @@ class RouterActions:
         return [Route(f"{path}/{name}", gate(handler), methods=["PUT"]) for name, handler in handlers.items()]
 
     async def add_interface(self, request: Request, context: Context) -> Response:
-        asker = Requester(context.project_id, context.is_admin)
+        requester = Requester(context.project_id, context.is_admin)
 
         def add(tx: WriteTransaction, router: Object, wanted: Object) -> Object:
             if len(wanted) > 1:
                 raise BadRouterRequest(reason="Cannot specify both subnet-id and port-id")
             check_named(tx, context, [wanted])
             check_ports(tx, context, [wanted])
-            return self._interfaces.add(tx, router, asker, wanted)
+            return self._interfaces.add(tx, router, requester, wanted)
 
         return await self._change(request, context, "add_router_interface", add)
 

@@ -70,15 +70,15 @@ def came_in(here: LocalRouter, error: Error, fields: Mapping[str, int]) -> Packe
     """fields: what conntrack knows of the connection, as its first packet had it.  If that is nothing since the error
     is about a first fragment, it is looked up once more as an unfragmented packet.  None: the error is about nothing
     that the gateway can have sent."""
-    gateway, asker = _gateway(here, fields), fields.get("ct_ipv6_src")
-    if gateway is not None and not asker:
+    gateway, client = _gateway(here, fields), fields.get("ct_ipv6_src")
+    if gateway is not None and not client:
         whole = unfragmented(error)
         looked_up = Ct(zone=gateway.zone, table=TRANSLATED.id)
         return None if whole is None else Packet(whole, (*_in_router(here, gateway), looked_up))
     becomes = here.nat66(gateway) if gateway else None
-    if gateway is None or asker is None or not error.quoted_src == error.dst == IPv6Address(becomes or 0):
+    if gateway is None or client is None or not error.quoted_src == error.dst == IPv6Address(becomes or 0):
         return None
-    own = IPv6Address(asker)
+    own = IPv6Address(client)
     frame = with_ends(error, dst=own, quoted_src=End(own, fields.get("ct_tp_src")))
     return Packet(frame, (*_in_router(here, gateway), INT["to_router_itself"].resubmit))
 
@@ -86,9 +86,9 @@ def came_in(here: LocalRouter, error: Error, fields: Mapping[str, int]) -> Packe
 def goes_out(here: LocalRouter, error: Error, fields: Mapping[str, int]) -> Packet | None:
     """The port of the reply that the error is about is not known: it is taken for the client's own, though it differs
     where two clients had the same."""
-    gateway, asker = _gateway(here, fields), fields.get("ct_ipv6_src")
+    gateway, client = _gateway(here, fields), fields.get("ct_ipv6_src")
     becomes = here.nat66(gateway) if gateway else None
-    if gateway is None or becomes is None or error.quoted_dst != IPv6Address(asker or 0):
+    if gateway is None or becomes is None or error.quoted_dst != IPv6Address(client or 0):
         return None
     own = IPv6Address(becomes)
     next_hop = (SetField(register, fields.get(register, 0)) for register in NEXT_HOP)

@@ -41,7 +41,7 @@ class Ports(Protocol[H_co]):
     def listen(self, port_id: str, asked: Asked, *, again: bool) -> None: ...
 
 
-class Askers(Generic[H]):
+class Requesters(Generic[H]):
     """most: how often one may ask in a period.  wake: the loop, when a port is not listened to for a while."""
 
     def __init__(self, desired: Ports[H], asked: Asked, most: int, wake: Callable[[], None]) -> None:
