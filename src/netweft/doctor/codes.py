@@ -7,7 +7,7 @@ PYTHON_OLD = Code("python-old", "Python is older than 3.11.", "apt-get install p
 PACKAGES_MISSING = Code("packages-missing", "Python packages that Netweft needs are not there.", "pip install {names}")
 CAPABILITIES_MISSING = Code(
     "capabilities-missing",
-    "Whoever asks lacks privileges that the agent needs.",
+    "This user lacks privileges that the agent needs.",
     "sudo netweft doctor agent  # and run the agent as root, or with these in AmbientCapabilities= of its unit",
 )
 OPEN_FILES_FEW = known(
@@ -88,7 +88,8 @@ CONNTRACK_STRICT = known(
 )
 CONNTRACK_UNREACHABLE = Code(
     "conntrack-unreachable",
-    "The kernel lets nobody list or end connections: they outlive the rules, ports and addresses that let them in.",
+    "The kernel does not let connections be listed or ended: they outlive the rules, ports and addresses that let them "
+    "in.",
     "modprobe nf_conntrack_netlink  # CONFIG_NF_CT_NETLINK",
 )
 CONNTRACK_UNLIMITED = known(

@@ -35,7 +35,7 @@ WAITING: Final = Metric(
     ("work",),
 )
 DATABASE_UP: Final = Metric(
-    "netweft_server_database_up", "gauge", "1: the database has answered while this was asked", ("database",)
+    "netweft_server_database_up", "gauge", "1: the database has answered during this scrape", ("database",)
 )
 DATABASE_ERRORS: Final = Metric(
     "netweft_server_database_errors_total",
@@ -145,7 +145,7 @@ DROPPED: Final = Metric(
 HANDED_UP: Final = Metric(
     "netweft_agent_handed_up_total",
     "counter",
-    "Packets that flows sent to the agent (packet-in), by what they ask for",
+    "Packets that flows sent to the agent (packet-in), by kind",
     ("asked",),
 )
 ANSWERS: Final = Metric(
@@ -176,7 +176,8 @@ DNS_QUERIES: Final = Metric(
 MEMBERS: Final = Metric(
     "netweft_agent_members",
     "gauge",
-    "Members of load balancers that this node asks: `online`, `error`, `unknown` (none of their answers has come yet)",
+    "Members of load balancers that this node probes: `online`, `error`, `unknown` (none of their answers has come "
+    "yet)",
     ("status",),
 )
 MEMBERS_ASKED: Final = Metric(
@@ -250,7 +251,7 @@ BFD_NEXT_HOPS: Final = Metric(
 NEXT_HOPS: Final = Metric(
     "netweft_agent_next_hops",
     "gauge",
-    "Next hops of routes that have several, asked by ARP or neighbour discovery: `answers` or `silent`",
+    "Next hops of routes that have several, probed by ARP or neighbour discovery: `answers` or `silent`",
     ("state",),
 )
 

@@ -70,7 +70,7 @@ PORT_HOST_PROBLEMS = operators(
 )
 PORT_METADATA_DOWN = operators(
     "port-metadata-down",
-    "VMs on the port's host get no metadata: the service there is not heard, or nobody answers what they ask.",
+    "VMs on the port's host get no metadata: the service there does not listen, or gets no answers for them.",
     "journalctl -u netweft-agent -u netweft-server",
     blocks=False,
 )
@@ -88,7 +88,7 @@ PORT_NO_DHCP = known(
 )
 PORT_NO_METADATA = known(
     "port-no-metadata",
-    "The port's host is OVN's, and no agent of ours runs there (driver = \"ovn\"): nobody answers at 169.254.169.254.",
+    "The port's host is OVN's, and no agent of ours runs there (driver = \"ovn\"): nothing answers at 169.254.169.254.",
     "openstack server create --use-config-drive --port {id} SERVER",
 )
 NETWORK_ADMIN_DOWN = Code("network-admin-down", "The network is switched off.", "openstack network set --enable {id}")
@@ -129,12 +129,12 @@ SUBNET_NO_ADDRESSES = known(
 )
 SUBNET_NO_GATEWAY = known(
     "subnet-gateway-nobody",
-    "No port has the address of the subnet's gateway: what servers send elsewhere goes nowhere.",
+    "No port has the address of the subnet's gateway: what servers send to other networks is lost.",
     "openstack router add subnet ROUTER {id}",
 )
 SUBNET_DNS_NOBODY = known(
     "subnet-dns-nobody",
-    "A name server of the subnet has an address on its network that no port has: VMs ask nobody there.",
+    "A name server of the subnet has an address on its network that no port has: queries to it get no answer.",
     "openstack subnet unset --dns-nameserver {server} {id}",
 )
 SUBNET_NOT_ADVERTISED = known(
@@ -284,7 +284,7 @@ BALANCER_ADMIN_DOWN = Code(
 )
 BALANCER_NO_LISTENER = Code(
     "loadbalancer-no-listener",
-    "No listener of the load balancer is switched on: it answers nobody.",
+    "No listener of the load balancer is switched on: it answers no client.",
     "openstack loadbalancer listener create --protocol TCP --protocol-port 80 {id}",
 )
 BALANCER_PENDING = operators(
@@ -295,7 +295,7 @@ BALANCER_PENDING = operators(
 )
 LISTENER_ADMIN_DOWN = Code(
     "listener-admin-down",
-    "The listener is switched off: nobody is answered at its port.",
+    "The listener is switched off: clients get no answer at its port.",
     "openstack loadbalancer listener set --enable {id}",
 )
 LISTENER_NO_POOL = Code(
@@ -318,7 +318,7 @@ L7RULE_ADMIN_DOWN = Code(
 )
 MONITOR_ADMIN_DOWN = Code(
     "health-monitor-admin-down",
-    "The health monitor is switched off: no member is asked, and each gets connections.",
+    "The health monitor is switched off: no member is probed, and each gets connections.",
     "openstack loadbalancer healthmonitor set --enable {id}",
 )
 POOL_ADMIN_DOWN = Code("pool-admin-down", "The pool is switched off.", "openstack loadbalancer pool set --enable {id}")
@@ -342,7 +342,7 @@ MEMBER_ADMIN_DOWN = Code(
 )
 MEMBER_REFUSES_MONITOR = Code(
     "member-refuses-monitor",
-    "No rule of the member's security groups lets in what the pool's health monitor asks, which comes from the VIP.",
+    "No rule of the member's security groups lets in the pool's health monitor, whose probes come from the VIP.",
     "openstack security group rule create --ingress --ethertype {ethertype} --protocol {protocol} {what} "
     "--remote-ip {remote} {group}",
 )
@@ -358,8 +358,8 @@ MEMBER_NOT_ASKED = Code(
 )
 MEMBER_NO_PORT = Code(
     "member-address-nobody",
-    "The pool has a health monitor, and no port that it may ask has the member's address: only nodes that run HAProxy "
-    "for the balancer ask the member, and it has not answered them yet, or there are none.",
+    "The pool has a health monitor, and no port that it may probe has the member's address: only nodes that run "
+    "HAProxy for the balancer probe the member, and it has not answered them yet, or there are none.",
     "openstack port create --network NETWORK --fixed-ip ip-address={address} NAME",
 )
 MEMBER_IS_A_VIP = known(
@@ -383,7 +383,7 @@ AGENT_DISABLED = operators(
 AGENT_BEHIND = operators("agent-behind", "Changes that the host needs have not been sent to it yet.", _LOG)
 AGENT_METADATA_DOWN = operators(
     "agent-metadata-down",
-    "VMs on the host get no metadata: the service there is not heard, or nobody answers what they ask.",
+    "VMs on the host get no metadata: the service there does not listen, or gets no answers for them.",
     "journalctl -u netweft-agent -u netweft-server",
 )
 AGENT_PROBLEMS = operators("agent-problems", "The agent reports that something is wrong with its host.", _LOG)

@@ -53,7 +53,7 @@ SUBNET_NO_GATEWAY = Code(
 )
 GATEWAY_NOBODYS = Code(
     "gateway-address-is-nobodys",
-    "The destination is on another network, and nobody has the address of the subnet's gateway.",
+    "The destination is on another network, and no port has the address of the subnet's gateway.",
     "openstack router add subnet ROUTER {id}",
 )
 NO_ROUTE = Code(
@@ -68,7 +68,7 @@ NOT_ITS_NETWORK = Code(
 )
 ROUTE_TO_NOBODY = Code(
     "route-to-nobody",
-    "The next hop of the router's route is an address that nobody has.",
+    "The next hop of the router's route is an address that no port has.",
     "openstack router remove route --route destination={destination},gateway={nexthop} {id}",
 )
 ROUTE_LOOP = Code("route-loop", "Routers send the packet round and round.", "openstack router show {id} -c routes")
