@@ -30,7 +30,7 @@ from netweft.services.lb.wiring import addresses as vips
 from netweft.services.rendering import Rendering
 from netweft.services.security.ends import Ends
 from netweft.services.security.zone_limits import Owner
-from netweft.services.values import Advertised, Asked, HostFacts, Lease, LocalNetwork, LocalPort, Uplinks
+from netweft.services.values import Advertised, Asked, HostFacts, Lease, LocalNetwork, LocalPort, RemotePort, Uplinks
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -314,6 +314,13 @@ class Desired:
     def wire_of(self, network_id: str) -> int | None:
         """The OpenFlow port to the network's wire; None where it has none."""
         return self._rendering.near(network_id) if self._rendering else None
+
+    def machine(self, network_id: str, mac_address: str) -> RemotePort | None:
+        """Behind a VTEP, by its MAC; None where this node does not answer it."""
+        peers = self.view.peers.values() if self._rendering else ()
+        ids = [one.id for one in peers if (one.network_id, one.mac_address.lower()) == (network_id, mac_address)]
+        found = self._rendering.remote_port(ids[0]) if self._rendering and ids else None
+        return found if found is not None and found.lease is not None else None
 
     def interfaces_on(self, network_id: str) -> list[Interface]:
         """Of all routers that are up."""

@@ -1,7 +1,7 @@
 """Who answers what flows hand up, in one list: a new kind of question is a line here."""
 
 from netweft.agent.desired import Desired
-from netweft.agent.dhcp import DhcpSide
+from netweft.agent.dhcp import DhcpSide, MachinesDhcp
 from netweft.agent.facts import dhcp_settings
 from netweft.agent.l3.advertiser import Solicitations
 from netweft.agent.l3.failover import Failover
@@ -24,6 +24,7 @@ def handlers(
 ) -> tuple[PacketInHandler, ...]:
     return (
         DhcpSide(desired, dhcp_settings(settings)),
+        MachinesDhcp(desired, dhcp_settings(settings)),
         Neighbours(desired),
         Errors(desired, resolver),
         Solicitations(desired),

@@ -58,7 +58,7 @@ from netweft.services.security.zone_limits import Owner, zones_of
 from netweft.services.service import Service
 from netweft.services.subnets import Subnets
 from netweft.services.units import SERVICES, render
-from netweft.services.values import PHYSICAL, Asked, HostFacts, LocalNetwork, LocalPort, Uplinks
+from netweft.services.values import PHYSICAL, Asked, HostFacts, LocalNetwork, LocalPort, RemotePort, Uplinks
 
 # of which each is a unit
 UNITS: Final = frozenset(
@@ -161,6 +161,9 @@ class Rendering:
         is_wired = isinstance(network, LocalNetwork) and (network.segment.network_type in PHYSICAL or network.answered)
         link = network.link(node_facts.uplinks(self._memo)) if isinstance(network, LocalNetwork) and is_wired else None
         return link.near if link else None
+
+    def remote_port(self, peer_id: str) -> RemotePort | None:
+        return wiring.remote_port(self._memo, peer_id)
 
     def ports_on(self, vlan: int) -> tuple[str, list[LocalPort]]:
         """The network with this local VLAN (empty: none), and its ports here."""

@@ -23,6 +23,7 @@ from netweft.model.load_balancer import Member
 from netweft.reconcile.memo import Reader, Unit
 from netweft.services import dns, node_facts, wiring
 from netweft.services.addresses import prefix
+from netweft.services.dhcp.machines import MACHINES
 from netweft.services.dhcp.requests import DHCP
 from netweft.services.dns import DNS
 from netweft.services.fields import Reason, cookie
@@ -71,7 +72,7 @@ from netweft.services.service import Service, nothing
 from netweft.services.values import LocalPort
 
 SERVICES: tuple[Service, ...] = (
-    *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, STT, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, POLICIES, QOS),
+    *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, STT, PORT_SECURITY, NEIGHBOURS, DHCP, MACHINES, FIREWALL, POLICIES, QOS),
     *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, FLOATING_IPS, FORWARDINGS),
     *(FORWARDED_PIECES, CAME_IN_BY, LIMITS, HELPERS, NAT66, HAND_UPS, METERINGS, METADATA, UNKNOWN_HOSTS, BFD),
     BALANCING,

@@ -349,11 +349,13 @@ class DhcpSettings(Struct, frozen=True, kw_only=True):
 
 
 class RemotePort(Struct, frozen=True, kw_only=True):
-    """A port on another node.  tunnel: that node's end point; None when it cannot be reached."""
+    """A port on another node.  tunnel: that node's end point; None when it cannot be reached.
+    lease: of a machine behind a VTEP, where this node answers it."""
 
     peer: Peer
     network: LocalNetwork
     tunnel: Prefix | None
+    lease: Lease | None = None
 
 
 class Member(Struct, frozen=True):

@@ -27,6 +27,7 @@ from netweft.reconcile.memo import Reader
 from netweft.services import qos
 from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, endpoint, maybe_mac, prefix, within
 from netweft.services.dhcp import requests as dhcp
+from netweft.services.dhcp.machine_leases import is_answered_here, machines_lease
 from netweft.services.fields import GUARDED
 from netweft.services.l2 import stt
 from netweft.services.l2.local_vlans import SOON
@@ -284,7 +285,10 @@ def remote_port(read: Reader, peer_id: str) -> RemotePort | None:
     network = local_network(read, peer.network_id)
     if isinstance(network, Problem):
         return None
-    return RemotePort(peer=peer, network=network, tunnel=tunnel_to(read, network, peer.host_id))
+    tunnel, lease = tunnel_to(read, network, peer.host_id), None
+    if tunnel is not None and network.answered and is_answered_here(read, peer):
+        lease = machines_lease(read, network, peer)
+    return RemotePort(peer=peer, network=network, tunnel=tunnel, lease=lease)
 
 
 def flood(read: Reader, network: LocalNetwork) -> Flood:

@@ -17,7 +17,7 @@ class Interfaces:
     """node: this one.  A gateway is here where this node has it or may have to take over.  A VIP on a wire stands there
     as an interface does: what comes by the wire may be for it.
     Facts: ("routed", network) -> True where a router has an interface, or here its gateway or a floating IP;
-    ("answered", network) -> True where a node answers hosts that no agent stands before for one;
+    ("answered", network) -> the ids of those for which a node answers hosts that no agent stands before, sorted;
     ("interfaces", router), ("gateways", router) -> the ids of what is there, sorted."""
 
     of: Final = (RouterPort, GatewayPort, VipPort)
@@ -90,7 +90,7 @@ class Interfaces:
             if name == "routed":
                 yield (name, id), self.on(id) or None
             elif name == "answered":
-                yield (name, id), id in self._answered or None
+                yield (name, id), tuple(sorted(self._answered.get(id, ()))) or None
             else:
                 yield (name, id), tuple(sorted(self._of.get((name, id), ()))) or None
 
