@@ -352,9 +352,8 @@ class Reason(IntEnum):
 
     @property
     def kind(self) -> str:
-        """The object's kind: `port`, `peer`, `network`, `rule` (of a security group), `group` (of either kind),
-        `address`, `router`, `forwarding`, `floating` (IP), `metering` (label), `balancer`, `listener`, `pool`,
-        `member` or `firewall` (rule); `` when there is none."""
+        """The object's kind, as its name begins: `port`, `peer`, `network`, `rule` (of a security group), `group` (of
+        either kind), `floating` (IP), `metering` (label), `firewall` (rule), ...; `` when there is none."""
         return "" if self in (Reason.PIPELINE, Reason.EPOCH, Reason.METADATA) else self.name.partition("_")[0].lower()
 
 
