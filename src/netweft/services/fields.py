@@ -1,7 +1,6 @@
 """Every register, mark, conntrack zone and cookie segment by name.  Nothing else in the agent spells out bits.
 
 Registers on the integration bridge (cleared by Open vSwitch at each patch port):
-
     reg0  LOCAL_VLAN  the network the frame travels in, 1..4094
     reg1  OUT_PORT    the logical port the frame is about to leave through
     reg2  IN_PORT     the logical port the frame came in through
