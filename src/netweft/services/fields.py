@@ -1,6 +1,7 @@
 """Every register, mark, conntrack zone and cookie segment by name.  Nothing else in the agent spells out bits.
 
 Registers on the integration bridge (cleared by Open vSwitch at each patch port):
+
     reg0  LOCAL_VLAN  the network the frame travels in, 1..4094
     reg1  OUT_PORT    the logical port the frame is about to leave through
     reg2  IN_PORT     the logical port the frame came in through
@@ -351,8 +352,7 @@ class Reason(IntEnum):
 
     @property
     def kind(self) -> str:
-        """The object's kind, as its name begins: `port`, `peer`, `network`, `rule` (of a security group), `group` (of
-        either kind), `floating` (IP), `metering` (label), `firewall` (rule), ...; `` when there is none."""
+        """The object's kind, as the name begins: `port`, `rule` (of a security group), ...; `` when there is none."""
         return "" if self in (Reason.PIPELINE, Reason.EPOCH, Reason.METADATA) else self.name.partition("_")[0].lower()
 
 
