@@ -1,7 +1,7 @@
 """What bench/routers.py runs on the external network: `knock.py NIC ADDRESS`.  A script; standard library only.
 
 Every 2 ms it asks by ARP for the address, and once that is answered sends a UDP datagram there instead; until its stdin
-closes.
+closes.  Where the address is it learns from each ARP of its owner, gratuitous ones too, as hosts do.
 """
 
 import select
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-INTERVAL, ETH_ARP, REPLY = 0.002, 0x0806, 2
+INTERVAL, ETH_ARP = 0.002, 0x0806
 PORT = 4791
 
 
@@ -28,7 +28,7 @@ def main(nic: str, address: str) -> None:
     while sys.stdin not in (readable := select.select([arp, sys.stdin], [], [], max(0.0, due - time.monotonic()))[0]):
         if arp in readable:
             frame = arp.recv(2048)
-            if frame[20:22] == struct.pack("!H", REPLY) and frame[28:32] == socket.inet_aton(address):
+            if frame[28:32] == socket.inet_aton(address) and frame[22:28] != mac:
                 found = frame[22:28]
         if time.monotonic() >= due:
             arp.send(datagram(found, mac, own, address) if found else question)

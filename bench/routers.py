@@ -4,7 +4,9 @@
     interface      before add_router_interface until the first routed packet arrives, on another hypervisor
     floating IP    before it is associated until the first packet from outside arrives at the VM; outside asks by ARP
 
-beside so many other routers, each with a network, a wired port, a gateway and a floating IP, spread over the nodes.
+beside so many other routers, each with a network, a wired port, a gateway and a floating IP, spread over the nodes; and
+beside as many networks with a wired port each before they have routers: in the userspace datapath ovs-vswitchd asks
+each of a node's ports for each packet that comes, whatever leads to them.
 Medians; what one of the others has in flows, and what an agent needs that is killed among them.  "Busy" is processor
 time of hv1's process meanwhile.  Three hypervisors share this machine's processors: they are told to be patient with
 each other (`--bfd-interval`), or gateways move while all of them are made at once.
@@ -44,6 +46,8 @@ class Scene:
 
     def __init__(self, lab: Lab, nodes: int) -> None:
         self.lab, self.nodes, self.others, self.taps = lab, [f"hv{n}" for n in range(1, nodes + 1)], 0, 0
+        self.subnets: list[dict[str, Any]] = []  # of networks that are there besides
+        self.ports: list[dict[str, Any]] = []
         self.cloud = Cloud(lab.layout)
         blue, self.red = lab.network("10.70.0.0/24"), lab.network("10.71.0.0/24")
         group = self.cloud.list("security-groups", name="default")[0]
@@ -68,10 +72,18 @@ class Scene:
     def add_others(self, number: int) -> None:
         """A hundred with each request, as far as the API has such: a client that makes one after the other waits for
         each."""
+        self.add_ports(number)
         for start in range(self.others, number, BULK):
-            self.lead_to(self.add(range(start, min(start + BULK, number))))
-            print(f"bench: {min(start + BULK, number)} others", file=sys.stderr)
+            those = slice(start, min(start + BULK, number))
+            self.lead_to(self.route(self.subnets[those], self.ports[those]))
+            print(f"bench: {those.stop} others", file=sys.stderr)
         self.others = number
+        self.until_wired()
+
+    def add_ports(self, number: int) -> None:
+        """With a network each, and wired."""
+        for start in range(len(self.ports), number, BULK):
+            self._add_ports(range(start, min(start + BULK, number)))
         self.until_wired()
 
     def until_wired(self) -> None:
@@ -83,18 +95,26 @@ class Scene:
 
     def add(self, those: range) -> list[dict[str, Any]]:
         """Their ports, which are wired soon."""
+        self._add_ports(those)
+        return self.route(self.subnets[-len(those) :], self.ports[-len(those) :])
+
+    def _add_ports(self, those: range) -> None:
         networks = self._made("networks", [{"name": f"other{at}"} for at in those])
         subnet = {"cidr": "10.0.0.0/24", "ip_version": 4}
-        subnets = self._made("subnets", [{"network_id": network["id"], **subnet} for network in networks])
-        out = {"external_gateway_info": {"network_id": self.external}}
-        routers = self._made("routers", [{"name": f"other{at}", **out} for at in those])
-        for router, subnet in zip(routers, subnets, strict=True):
-            self.cloud.act("routers", router["id"], "add_router_interface", {"subnet_id": subnet["id"]})
+        self.subnets += self._made("subnets", [{"network_id": network["id"], **subnet} for network in networks])
         where = [{"binding:host_id": self.nodes[at % len(self.nodes)]} for at in those]
         bound = [{"network_id": network["id"], **at} for network, at in zip(networks, where, strict=True)]
         ports = self._made("ports", bound)
         for node in self.nodes:
             self._plug(node, [port for port in ports if port["binding:host_id"] == node])
+        self.ports += ports
+
+    def route(self, subnets: list[dict[str, Any]], ports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """A router with a gateway for each of these subnets.  Returns the ports on them."""
+        out = {"external_gateway_info": {"network_id": self.external}}
+        routers = self._made("routers", [out for _ in subnets])
+        for router, subnet in zip(routers, subnets, strict=True):
+            self.cloud.act("routers", router["id"], "add_router_interface", {"subnet_id": subnet["id"]})
         return ports
 
     def lead_to(self, ports: list[dict[str, Any]]) -> None:
@@ -210,17 +230,23 @@ def measured(scene: Scene, name: str, work: Callable[[Scene, Watch], None], roun
     return figures | {f"{name}: {of} busy, ms": median(one.busy[of] for one in watches) for of in watches[0].busy}
 
 
-def measure(scene: Scene, sizes: list[int], rounds: int) -> dict[int, Figures]:
-    found: dict[int, Figures] = {}
+def measure(scene: Scene, sizes: list[int], rounds: int) -> dict[str, Figures]:
+    found: dict[str, Figures] = {}
     bare = scene.flows()
     for size in sizes:
+        if size:
+            scene.add_ports(size)
+            found[f"{size:,} ports"] = first_packets(scene, rounds)
         scene.add_others(size)
         here = {"flows on all nodes, one router with all of its": (scene.flows() - bare) / size} if size else {}
-        for name, work in (("interface added", interface), ("floating IP associated", floating)):
-            here |= measured(scene, name, work, rounds)
-        found[size] = here | restarted(scene)
+        found[f"{size:,}"] = here | first_packets(scene, rounds) | restarted(scene)
         print(f"bench: measured beside {size}", file=sys.stderr)
     return found
+
+
+def first_packets(scene: Scene, rounds: int) -> Figures:
+    of_interfaces = measured(scene, "interface added", interface, rounds)
+    return of_interfaces | measured(scene, "floating IP associated", floating, rounds)
 
 
 def main() -> None:

@@ -64,9 +64,10 @@ def _keep(rows: Sequence[Row], out: Path | None) -> None:
             file.writelines(json.dumps(asdict(row)) + "\n" for row in rows)
 
 
-def print_sizes(title: str, found: Mapping[int, Mapping[str, float]]) -> None:
+def print_sizes(title: str, found: Mapping[int, Mapping[str, float]] | Mapping[str, Mapping[str, float]]) -> None:
     """Markdown on stdout: a column for each size."""
-    print(f"\n### {title}\n\n| | {' | '.join(f'{size:,}' for size in found)} |\n|---|{'--:|' * len(found)}")
+    sizes = (size if isinstance(size, str) else f"{size:,}" for size in found)
+    print(f"\n### {title}\n\n| | {' | '.join(sizes)} |\n|---|{'--:|' * len(found)}")
     measures = dict.fromkeys(measure for figures in found.values() for measure in figures)
     for measure in measures:
         cells = (f"{figures[measure]:,.4g}" if measure in figures else "" for figures in found.values())
