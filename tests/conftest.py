@@ -21,6 +21,7 @@ pytest_plugins = [
     "tests.side_by_side",
     "tests.native",
     "tests.collecting",
+    "tests.processor_time",
 ]
 
 Held.upgrades_are_faults = True
