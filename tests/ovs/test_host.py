@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 import uvloop
 from tests.ovs.sandbox import own_network
@@ -39,6 +40,14 @@ async def test_a_veth_pair_is_made_once(links: HostLinks) -> None:
     assert not ethtool.tx_checksum("D-a")
     assert not ethtool.tx_checksum("D-b")
     assert not await links.ensure_up("D-b", mtu=1450)
+
+
+async def test_a_veth_pair_may_have_offloads(links: HostLinks) -> None:
+    """Also one that an earlier agent has made without."""
+    await links.ensure_veth(PAIR)
+    assert await links.ensure_veth(msgspec.structs.replace(PAIR, offloads=True))
+    assert not await links.ensure_veth(msgspec.structs.replace(PAIR, offloads=True))
+    assert ethtool.tx_checksum("D-a") and ethtool.tx_checksum("D-b")
 
 
 async def test_what_was_changed_by_hand_is_put_right(links: HostLinks) -> None:

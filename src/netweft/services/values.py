@@ -99,7 +99,8 @@ class Uplinks(Struct, frozen=True, kw_only=True):
     tunnel_bridge: its name.
     routed: whether routers lead to networks that are here.
     keep: the kind of link that is not wanted any more, and that frames still use.
-    vlan_limit: how many tags of a frame Open vSwitch looks at; 0: as many as it can, which are two."""
+    vlan_limit: how many tags of a frame Open vSwitch looks at; 0: as many as it can, which are two.
+    offloads: whether large frames are taken whole, and without checksums, as the kernel's datapath does."""
 
     tun: Link = Link()
     physical: dict[str, Link] = {}
@@ -110,6 +111,7 @@ class Uplinks(Struct, frozen=True, kw_only=True):
     routed: bool = False
     keep: str = ""
     vlan_limit: int = 1
+    offloads: bool = False
 
 
 class LocalNetwork(Struct, frozen=True, kw_only=True):

@@ -175,18 +175,18 @@ def _ours_here() -> set[str]:
     return set()
 
 
-def _leaves_checksums(link: VethPair) -> bool:
+def _has_its_offloads(link: VethPair) -> bool:
     # it loads ctypes: never, where bridges are joined by patch ports
     from netweft.dataplane.host.ethtool import tx_checksum
 
-    return any(map(tx_checksum, _names(link)))
+    return all(tx_checksum(name) == link.offloads for name in _names(link))
 
 
 def _is_there(link: VethPair | Address | Endpoint, found: Iterable[kernel_state.HostAddress]) -> bool:
     with contextlib.suppress(HostError, OSError):  # likewise
         match link:
             case VethPair():
-                return kernel_state.is_joined(link) and not _leaves_checksums(link)
+                return kernel_state.is_joined(link) and _has_its_offloads(link)
             case Address():
                 return kernel_state.has(link, found)
             case Endpoint():

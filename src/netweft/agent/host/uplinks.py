@@ -61,6 +61,7 @@ class UplinksSide:
             problems=problems,
             keep=keep,
             vlan_limit=look.vlan_limit(),
+            offloads=host.datapath_type == "system",
         )
         there = all(_complete(_ends(look, kinds[wanted])) for kinds in (to_tun, *names.values()))
         self._step = bool(keep) and there

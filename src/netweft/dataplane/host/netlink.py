@@ -64,7 +64,7 @@ def ensure_veth(netlink: IPRoute, pair: VethPair) -> bool:
             netlink.link("set", index=link["index"], ifalias=ALIAS)
             changed = True
         changed |= ensure_up(netlink, name, pair.mtu)
-        changed |= _ensure_no_tx_checksum(name)
+        changed |= _ensure_offloads(name, pair.offloads)
     for name in ends:
         if find(netlink, name).get("IFLA_OPERSTATE") != "UP":  # until then the kernel drops what is sent
             raise HostError(f"{name}: is not up yet")
@@ -101,10 +101,11 @@ def find(netlink: IPRoute, interface: str) -> Any:
     return link
 
 
-def _ensure_no_tx_checksum(interface: str) -> bool:
-    if not ethtool.tx_checksum(interface):
+def _ensure_offloads(interface: str, on: bool) -> bool:
+    """The kernel cuts large frames where it has to fill in their checksums."""
+    if ethtool.tx_checksum(interface) == on:
         return False
-    ethtool.set_tx_checksum(interface, False)
+    ethtool.set_tx_checksum(interface, on)
     return True
 
 

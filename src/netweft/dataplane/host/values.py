@@ -50,9 +50,13 @@ class ShapedNic(Struct, frozen=True, kw_only=True):
     short_queues: bool = False
 
 
-class VethPair(Struct, frozen=True):
-    """Both ends in this namespace, up, without transmit checksum offload (the userspace datapath drops the packets)."""
+class VethPair(Struct, frozen=True, repr_omit_defaults=True):
+    """Both ends in this namespace, up.
+
+    offloads: large frames cross it whole, and checksums are left to who takes them: the userspace datapath drops
+    those."""
 
     name: str
     peer: str
     mtu: int = 1500
+    offloads: bool = False

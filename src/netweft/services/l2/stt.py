@@ -44,7 +44,7 @@ def network(uplinks: Uplinks, here: LocalNetwork, _: Flood) -> Iterator[Wanted]:
     """All of them want the same port: it is there as long as one is."""
     if here.segment.network_type != TYPE:
         return
-    yield VethPair(overlay_port(TYPE), CARRIED, mtu=LINK_MTU)
+    yield VethPair(overlay_port(TYPE), CARRIED, mtu=LINK_MTU, offloads=uplinks.offloads)
     yield port_row(overlay_port(TYPE), uplinks.tunnel_bridge)
     yield SttNetwork(vlan=here.vlan, key=here.segment.segmentation_id or 0)
 

@@ -68,7 +68,7 @@ class Sent(ctypes.Structure):
         *((name, ctypes.c_uint16) for name in ("slot", "local", "vlan", "header_length")),
         ("header", ctypes.c_uint8 * 192),
         *((name, ctypes.c_uint32) for name in ("length", "payload_each", "next_sequence")),
-        *((name, ctypes.c_int) for name in ("parts", "closed", "acks")),
+        *((name, ctypes.c_int) for name in ("parts", "closed", "pushed", "acks")),
         ("layers", Layers),
         ("part", Part * 64),
         *((name, ctypes.c_uint8) for name in ("flags", "gso_type")),
@@ -193,6 +193,19 @@ def test_segments_in_order_become_one_that_is_cut_into_the_same(version: int) ->
         assert checksum(whole[14:34]) == 0xFFFF
     else:
         assert struct.unpack("!H", whole[18:20]) == (32 + len(said),)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_what_was_pushed_is_merged_with_what_follows(version: int) -> None:
+    """PSH is no border of a record (RFC 9293, 3.9.1.2): the last segment has it if any had."""
+    merging, size = Merging(), 1000
+    merging.begin(tcp(version, bytes(size), flags=ACK | PSH))
+    assert merging.joins(tcp(version, bytes(size), seq=1 + size)) and not merging.sent.pushed
+    assert merging.joins(tcp(version, bytes(size), seq=1 + 2 * size, flags=ACK | PSH)) and merging.sent.pushed
+    assert merging.joins(tcp(version, bytes(size), seq=1 + 3 * size))
+    merging._c.stt_finish(ctypes.byref(merging.sent))
+    assert merging.frame()[(34 if version == 4 else 54) + 13] == ACK | PSH
+    assert len(merging.frame()) == len(tcp(version)) + 4 * size
 
 
 def test_what_is_no_plain_tcp_is_never_touched() -> None:

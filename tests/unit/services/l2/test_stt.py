@@ -1,5 +1,8 @@
 """STT networks: what the tunnel bridge does with their frames, and what the carrier is told."""
 
+import pytest
+from msgspec.structs import replace
+
 from netweft.dataplane.host.values import VethPair
 from netweft.dataplane.openflow.flow import Flow, Output, PushVlan, SetField
 from netweft.dataplane.ovsdb.rows import PortRow
@@ -10,7 +13,7 @@ from netweft.services.fields import tagged
 from netweft.services.l2.stt import tag_of
 from netweft.services.pipeline import TUN
 from netweft.services.values import HostFacts
-from netweft.testing.node import UPLINKS, FakeNode
+from netweft.testing.node import UPLINKS, FakeNode, uplinks_of
 from netweft.testing.region import network, port
 
 HERE = HostFacts(name="hv1", tunnel_ip="192.0.2.1", tunnel_types=("vxlan", "stt"))
@@ -74,6 +77,15 @@ def test_the_port_is_there_while_a_network_needs_it() -> None:
     node.settle()
     left = [item for item in node.applied.values() if isinstance(item, VethPair | SttNetwork)]
     assert not left
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_frames_cross_the_pair_whole_where_the_datapath_takes_them(whole: bool) -> None:
+    node = node_with(NET, OURS)
+    node.rendering.set_uplinks(replace(uplinks_of(HERE), offloads=whole))
+    node.settle()
+    (pair,) = (item for item in node.applied.values() if isinstance(item, VethPair))
+    assert pair.offloads == whole
 
 
 def test_peers_with_one_hash_get_one_copy() -> None:

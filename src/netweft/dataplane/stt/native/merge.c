@@ -75,7 +75,8 @@ void stt_begin(struct stt_sent *sent, const uint8_t *frame, size_t length, const
         sent->next_sequence = get32(frame + layers->l4 + 4) + sent->payload_each;
     }
     sent->acks = 0;
-    sent->closed = !mergeable || (frame[layers->l4 + 13] & PSH) || length - header < STT_LEAST_MSS;
+    sent->closed = !mergeable || length - header < STT_LEAST_MSS;
+    sent->pushed = mergeable && (frame[layers->l4 + 13] & PSH);
     if (&sent->layers != layers)
         sent->layers = *layers;
     sent->header_length = (uint16_t)header;
@@ -91,7 +92,7 @@ void stt_begin_ack(struct stt_sent *sent, const uint8_t *frame, size_t length, c
         sent->layers = *layers;
     sent->header_length = (uint16_t)length;
     sent->length = (uint32_t)length;
-    sent->parts = 1, sent->closed = 0, sent->acks = 1;
+    sent->parts = 1, sent->closed = 0, sent->pushed = 0, sent->acks = 1;
     sent->part[0].data = frame;
     sent->part[0].length = 0;
 }
@@ -134,7 +135,8 @@ int stt_merge(struct stt_sent *sent, const uint8_t *frame, size_t length, const 
     sent->length += payload;
     sent->next_sequence += payload;
     sent->header[layers->l4 + 13] |= tcp[13] & PSH;
-    sent->closed = payload < sent->payload_each || (tcp[13] & PSH) != 0;
+    sent->pushed = (tcp[13] & PSH) != 0;
+    sent->closed = payload < sent->payload_each;
     return 1;
 }
 

@@ -110,8 +110,10 @@ static void wait_for(struct stt_queue *queue, int64_t missing) {
 /* Until it has room, but not for ever. */
 void stt_queue_wait(struct stt_queue *queue, uint32_t length, uint32_t packets) {
     int64_t bytes = needs(queue, length, packets);
+    int64_t half = queue->limit / 2, room = half > bytes ? half : bytes;
     queue->left = left(queue);
-    while (queue->left < bytes && queue->waited_ns < MOST_WAIT_NS)
-        wait_for(queue, bytes - queue->left);
+    if (queue->left < bytes) /* then until some more has room: fewer looks, and more at once for Open vSwitch */
+        while (queue->left < room && queue->waited_ns < MOST_WAIT_NS)
+            wait_for(queue, room - queue->left);
     queue->left -= bytes;
 }

@@ -144,7 +144,8 @@ struct stt_sent { /* a frame on its way out: its own headers, then payloads wher
     uint16_t slot, local, vlan, header_length; /* vlan: the VM's own tag, as in the header */
     uint8_t header[STT_MOST_HEADER];
     uint32_t length, payload_each, next_sequence;
-    int parts, closed, acks; /* acks: so many stand in this one; 0: it has a payload */
+    int parts, closed, pushed, acks; /* closed: nothing joins it.  pushed: its last segment has PSH.  acks: so many stand
+                                        in this one; 0: it has a payload */
     struct stt_layers layers;
     struct {
         const uint8_t *data;

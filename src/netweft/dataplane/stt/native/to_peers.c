@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define BATCH 64
+#define BATCH 192 /* of what is waited for, too: some large frames */
 #define MESSAGES 128
 #define ROOM (65536 + 64)
 #define TAG 4
@@ -287,20 +287,39 @@ static uint64_t now_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Somebody sends in bulk, or acknowledges it: more of it is about to come. */
+/* Somebody sends in bulk, or acknowledges it: more of it may be about to come. */
 static int is_bulk(const struct sender *sender) {
     for (int i = 0; i < STT_FLOWS; i++) {
         const struct stt_sent *sent = &sender->waiting[i];
-        if (sent->parts && !sent->closed && (sender->streak || sent->parts > 1 || sent->acks > 1))
+        if (sent->parts > 1 || sent->acks)
             return 1;
     }
     return 0;
 }
 
-static void end_batch(struct sender *sender, int was_bulk) {
+/* Whether that is waited for.  What ends with PSH may be all: it waits only where a transfer goes on. */
+static int may_grow(const struct sender *sender) {
+    for (int i = 0; i < STT_FLOWS; i++) {
+        const struct stt_sent *sent = &sender->waiting[i];
+        if (!sent->parts || sent->closed)
+            continue;
+        int began = sender->streak || sent->parts > 1 || sent->acks > 1;
+        if (sent->pushed ? sender->streak > 1 : began)
+            return 1;
+    }
+    return 0;
+}
+
+/* in_vain: nothing came in the last turn. */
+static void end_batch(struct sender *sender, int was_bulk, int in_vain) {
     release_all(sender);
     sender->released_ns = now_ns();
-    sender->streak = !was_bulk ? 0 : sender->streak < MOST_TURNS ? sender->streak + 1 : MOST_TURNS;
+    if (!was_bulk)
+        sender->streak = 0;
+    else if (in_vain)
+        sender->streak /= 2;
+    else if (sender->streak < MOST_TURNS)
+        sender->streak++;
 }
 
 /* As a NIC waits before it interrupts: fewer and larger frames cost both ends less.  Returns how many came, or -errno. */
@@ -312,12 +331,13 @@ static int receive_all(struct sender *sender, struct receiver *receiver) {
     for (int turn = 0; more >= 0; turn++) {
         pthread_rwlock_rdlock(&link->tables->lock);
         take_batch(sender, receiver, count - more, count);
-        int bulk = is_bulk(sender), goes_on = bulk && count < BATCH && turn <= sender->streak && turn < MOST_TURNS;
-        was_bulk |= bulk;
+        was_bulk |= is_bulk(sender);
+        int has_room = count < BATCH && turn <= sender->streak && turn < MOST_TURNS;
+        int goes_on = has_room && (more || !turn) && may_grow(sender);
         if (goes_on)
             flush(sender);
         else
-            end_batch(sender, was_bulk);
+            end_batch(sender, was_bulk, turn && !more);
         pthread_rwlock_unlock(&link->tables->lock);
         if (!goes_on)
             return count;
