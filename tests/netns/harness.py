@@ -44,6 +44,7 @@ QUICK_BFD_INTERVAL = 70 if REAL_MACHINES else 500
 # where nobody measures how soon a gateway is replaced, none is replaced only since the machine is busy
 BFD_INTERVAL = 250 if REAL_MACHINES else 500
 ON_OVN = os.environ.get("NETWEFT_ON_OVN") == "1"  # `make test-ovn`: the same tests, and the hosts are OVN's
+OVERLAY = "geneve" if ON_OVN else "vxlan"
 needs_our_agent = pytest.mark.skipif(ON_OVN, reason="it asks our own agent, and OVN's hosts have none")
 NO_REAL_MACHINES = "no real machine inside of one that is emulated"
 needs_a_real_machine = pytest.mark.skipif(not REAL_MACHINES, reason=NO_REAL_MACHINES)

@@ -105,3 +105,22 @@ def test_whatever_is_done_to_it(remote: str, seed: int) -> None:
                     nbctl(remote, "remove", parent, other["uuid"], column, one)
 
     run(remote, hand)
+
+
+def test_two_servers_that_both_found_nothing_there_leave_each_row_once(remote: str) -> None:
+    """One had been away while the other took over, and writes late."""
+    want = wanted()
+
+    async def work() -> None:
+        async with connected(remote, lambda: None) as one, connected(remote, lambda: None) as late:
+            todo = {north: await steps(north, want) for north in (one, late)}
+            assert todo[one] == todo[late] != []
+            assert not await one.apply(todo[one])
+            await late.apply(todo[late])
+            await asyncio.sleep(0.3)
+            await put_right(one, want)
+
+    asyncio.run(work())
+    for table in TABLES:
+        marks = [row["ids"][KEY] for row in rows(remote, table)]
+        assert sorted(marks) == sorted(name for name in want if name.startswith(f"{table} "))

@@ -70,9 +70,10 @@ def move(cloud: Cloud, layout: Layout, vm: Vm, target: str) -> float:
 
 
 def _wait_wired(node: NodeLayout, vm: Vm) -> None:
-    """Its network's local VLAN is on the VIF once there are flows for it."""
+    """Once there are flows for it its network's local VLAN is on the VIF, or OVN's word for it."""
     end = time.monotonic() + WIRED_WITHIN
-    while vsctl(node, "get", "Port", vm.vif, "tag").strip() == "[]":
+    installed = ("--if-exists", "get", "Interface", vm.vif, "external_ids:ovn-installed")
+    while vsctl(node, "get", "Port", vm.vif, "tag", "--", *installed).split() in (["[]"], ["[]", '""']):
         if time.monotonic() > end:
             raise LabError(f"{node.name} has not wired {vm.vif} ahead within {WIRED_WITHIN:.0f} s")
         time.sleep(0.02)

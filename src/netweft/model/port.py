@@ -1,10 +1,14 @@
 """Ports: the ones plugged in here, and their peers on other nodes."""
 
+from typing import Final
+
 from msgspec import Struct, field
 
 from netweft.model.connections import LEFT, MOVED, MovedConnections
 from netweft.model.fwaas import FIREWALL_GROUP
 from netweft.model.network import FixedIp
+
+AHEAD: Final = "netweft:ahead"  # kept on ports' rows: the bindings that are not active
 
 
 class AddressPair(Struct, frozen=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from tests.netns.harness import Lab, until
+from tests.netns.harness import OVERLAY, Lab, until
 from tests.netns.l2.layer2 import provider
 from tests.netns.l3.test_routing import make_router
 
@@ -154,7 +154,7 @@ class Scene:
         self.lab, self.cloud = lab, cloud
         blue, red = (
             lab.network(f"10.{number}.0.0/24", f"fd00:{number}::/64", **provider(kind))
-            for number, kind in ((50, "vxlan"), (51, "vlan"))
+            for number, kind in ((50, OVERLAY), (51, "vlan"))
         )
         flat = {"provider:network_type": "flat", "provider:physical_network": "public", "router:external": True}
         self.external = cloud.create("networks", name="ext", mtu=MTU, **flat)["id"]

@@ -402,3 +402,11 @@ def test_tls_needs_its_files(tmp_path: Path) -> None:
     files: Any = dict.fromkeys(("ovn_ca_cert", "ovn_certificate", "ovn_private_key"), str(nothing))
     with pytest.raises(SettingsError, match="ovn_private_key: "):
         load_ovn(ServerSettings(**remotes, **files))
+
+
+def test_a_port_that_moves_is_on_both_chassis_until_it_has_moved() -> None:
+    """Where it is stands first; what is no chassis is left to others."""
+    ahead: Any = [{"binding:host_id": host} for host in ("hv3", "hv2")]
+    third = {**CHASSIS, "id": "agent-3", "host": "hv3"}
+    found = switched(ports=[{**port(), "netweft:ahead": ahead}], agents=[CHASSIS, OTHERS, third])
+    assert found[f"Logical_Switch_Port {PORT}"]["options"]["requested-chassis"] == "hv1,hv3"

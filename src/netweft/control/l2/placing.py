@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from netweft.control.l2 import hosts, moving
 from netweft.control.l2.hosts import CLAIMED, HOST
 from netweft.control.standard import bumped
+from netweft.model.port import AHEAD as AHEAD
 from netweft.store import Claim, Object, WriteTransaction
 
-AHEAD = "netweft:ahead"  # kept on ports and trunks: the inactive bindings
 TRUNK = "netweft:trunk"  # kept on a trunk's port: the trunk
 # what a binding holds, besides its host
 _BOUND = (hosts.VIF_TYPE, hosts.VIF_DETAILS, "binding:vnic_type", "binding:profile", "status", "status_detail")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from netweft.model.router import GATEWAY_HOSTS
 from netweft.plugins.mechanisms import Row, Wanted
-from netweft.plugins.mechanisms.ovn import forwarding
+from netweft.plugins.mechanisms.ovn import forwarding, scopes
 from netweft.plugins.mechanisms.ovn.rows import (
     FLOATING,
     GATEWAY,
@@ -41,6 +41,7 @@ def desired(rows: Rows, chassis: Mapping[str, str], balancers: Mapping[str, list
             yield from _port(rows, router, port)
             if port["device_owner"] == GATEWAY:
                 yield from _gateway_chassis(port, chassis)
+        yield from scopes.policies(rows, router, ports)
         yield from _way_out(rows, router, ports)
         for route in router.get("routes") or ():
             named = f"{router['id']}-{route['destination']}-{route['nexthop']}"
@@ -109,7 +110,7 @@ def _way_out(rows: Rows, router: Row, ports: Iterable[Row]) -> Iterator[tuple[st
         outside = addresses(gateway, 4)
         if not outside or not info.get("enable_snat", True) or gateway["network_id"] != info.get("network_id"):
             continue
-        for cidr in sorted(_cidrs(rows, inside)):
+        for cidr in sorted(_cidrs(rows, (port for port in inside if scopes.is_translated(rows, port, gateway)))):
             columns = {"type": "snat", "external_ip": outside[0], "logical_ip": cidr}
             yield key("NAT", f"{router['id']}-snat-{cidr}"), Wanted(row(columns, parent))
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from netweft.model.load_balancer import ASKING_OWNER, LOAD_BALANCER
 from netweft.model.node import OVN_AGENT
+from netweft.model.port import AHEAD
 from netweft.plugins.mechanisms import Row, View
 from netweft.plugins.mechanisms.ovn.schema import key
 
@@ -71,7 +72,9 @@ class Rows:
             for pair in port.get("allowed_address_pairs") or () if port.get(HOST) else ():
                 self._owners[port["network_id"], pair["ip_address"]].add(id)
         self.networks_here = {port["network_id"] for port in self.ports.values() if port.get(HOST)}
-        self.told = {port["network_id"] for port in self.ports.values() if port.get(HOST) in self._answering}
+        self.told = {
+            port["network_id"] for port in self.ports.values() if not self._answering.isdisjoint(self.places(port))
+        }
         self.subnets_of: dict[str, list[Row]] = defaultdict(list)
         for subnet in self.subnets.values():
             self.subnets_of[subnet["network_id"]].append(subnet)
@@ -87,6 +90,11 @@ class Rows:
                 self.routed |= {(one["subnet_id"], one["ip_address"]) for one in port.get("fixed_ips") or ()}
             if port["device_owner"] == ASKING_OWNER and port["device_id"]:  # without one it is anybody's
                 self.sources |= {one["subnet_id"]: one["ip_address"] for one in port["fixed_ips"]}
+
+    def places(self, port: Row) -> list[str]:
+        """The chassis where it is, and those where it is wired before it moves there."""
+        hosts = [port.get(HOST), *(binding[HOST] for binding in port.get(AHEAD) or ())]
+        return [host for host in dict.fromkeys(hosts) if host in self.chassis]
 
     def shared(self, port: Row) -> tuple[str, list[str]]:
         """The address of a port that is plugged in nowhere, and the ports that may have it, as VRRP's routers do; one

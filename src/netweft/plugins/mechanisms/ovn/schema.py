@@ -97,6 +97,9 @@ TABLES: Final[Mapping[str, Table]] = {
         {"ip_prefix": As.SCALAR, "nexthop": As.SCALAR, "output_port": As.OPTIONAL},
         ("Logical_Router", "static_routes"),
     ),
+    "Logical_Router_Policy": Table(
+        {"priority": As.SCALAR, "match": As.SCALAR, "action": As.SCALAR}, ("Logical_Router", "policies")
+    ),
     "NAT": Table(
         {
             "type": As.SCALAR,

@@ -21,7 +21,7 @@ _WATCHED: Final = {
     "Chassis": ("name", "hostname", "encaps", "other_config", "external_ids"),
     "Encap": ("type", "ip"),
     "Service_Monitor": ("logical_port", "ip", "port", "protocol", "status"),
-    "Port_Binding": ("logical_port", "chassis", "up", "type"),
+    "Port_Binding": ("logical_port", "chassis", "additional_chassis", "up", "type"),
 }
 
 
@@ -73,6 +73,8 @@ class Southbound:
                 state = PortState.UP if True in from_set(one["up"]) else PortState.DOWN
                 ports[where[0][1]].append(PortStatus(one["logical_port"], state))
                 where_is[one["logical_port"]] = where[0][1]
+                for other in from_set(one["additional_chassis"]):  # it is on its way there
+                    ports[other[1]].append(PortStatus(one["logical_port"], PortState.UP))
         asked: dict[str, dict[Asked, Health]] = defaultdict(dict)
         for one in tables["Service_Monitor"]:
             if said := from_set(one["status"]):

@@ -7,7 +7,6 @@ from netweft.plugins.mechanisms import Row, Wanted
 from netweft.plugins.mechanisms.ovn import dhcp, metadata, names
 from netweft.plugins.mechanisms.ovn.rows import (
     GATEWAY,
-    HOST,
     Rows,
     addresses,
     neutron_name,
@@ -67,7 +66,7 @@ def _port(rows: Rows, port: Row, parents: Mapping[str, tuple[Row, Row]]) -> tupl
     columns = {
         "name": port["id"],
         "addresses": [" ".join([mac, *ips]), *([] if is_guarded and not others else ["unknown"])],
-        "options": ({"requested-chassis": port[HOST]} if port.get(HOST) else {}) | names.of_port(port),
+        "options": _bound(rows, port) | names.of_port(port),
         "enabled": bool(port["admin_state_up"]),
         "dhcpv4_options": dhcp.options_of(rows, port, 4),
         "dhcpv6_options": dhcp.options_of(rows, port, 6),
@@ -85,6 +84,12 @@ def _port(rows: Rows, port: Row, parents: Mapping[str, tuple[Row, Row]]) -> tupl
         trunk, sub = parents[port["id"]]
         columns |= {"parent_name": trunk["port_id"], "tag": sub["segmentation_id"]}
     return port_key(port["id"]), Wanted(row(columns, switch_key(port["network_id"])), frozenset({port["id"]}))
+
+
+def _bound(rows: Rows, port: Row) -> dict[str, str]:
+    """While it moves: the chassis where it is first, and where it comes to."""
+    hosts = rows.places(port)
+    return {"requested-chassis": ",".join(hosts)} if hosts else {}
 
 
 def _router_side(port: Row) -> tuple[str, Wanted]:
