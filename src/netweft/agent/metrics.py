@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from netweft.agent.dns.side import ANSWERED, FORWARDED, UNHEARD
+from netweft.agent.metadata import readings as metadata
 from netweft.agent.packet_ins import FAILED, TOO_MUCH
 from netweft.dataplane.stt.values import DROPS
 from netweft.metrics import definitions as metrics
@@ -58,9 +59,7 @@ def _answers(agent: "Agent") -> Iterator[Reading]:
         yield metrics.HANDED_UP.at(answers.handed_up[asked], asked)
         yield metrics.ANSWERS.at(answers.said[asked], asked)
         yield from (metrics.UNHEARD.at(answers.unheard[asked, why], asked, why) for why in (TOO_MUCH, FAILED))
-    yield from metrics.METADATA_ANSWERS.each(_all(service.said, "2xx", "4xx", "5xx").items())
-    yield metrics.METADATA_CONNECTIONS.at(service.connected)
-    yield metrics.METADATA_REFUSED.at(service.refused)
+    yield from metadata.readings(service)
     yield from metrics.DNS_QUERIES.each(_all(agent.dns.said, ANSWERED, FORWARDED, UNHEARD).items())
 
 

@@ -17,12 +17,18 @@ BEGIN, END = "<!-- table -->\n", "<!-- end of table -->\n"
 FILES = (
     "l2/test_talk.py",
     "services/test_dhcp.py",
+    "services/test_metadata.py",
     "security/test_firewall.py",
     "security/test_spoofing.py",
     "security/test_connections.py",
     "l3/test_routing.py",
     "l3/test_gateways.py",
     "l3/test_advertisements.py",
+    "l3/test_address_scopes.py",
+    "ovn/test_ovn.py",
+    "ovn/test_ovn_metadata.py",
+    "ovn/test_ovn_balancers.py",
+    "ovn/test_ovn_attacked.py",
     "ovn/test_ovn_beside_ours.py",
 )
 MINUTES = 20  # at most, of one file

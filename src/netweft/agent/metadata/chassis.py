@@ -22,6 +22,7 @@ from netweft.agent.host.ovs import OvsSide
 from netweft.agent.metadata.any_server import AnyServer
 from netweft.agent.metadata.client import NoAnswer
 from netweft.agent.metadata.interface import InterfaceWatch
+from netweft.agent.metadata.readings import readings
 from netweft.agent.metadata.side import MetadataSide
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.driver import FlowDriver
@@ -29,6 +30,7 @@ from netweft.dataplane.openflow.errors import OpenFlowError
 from netweft.dataplane.ovsdb.errors import OvsdbError
 from netweft.dataplane.ovsdb.rows import Row, RowKey, row_key
 from netweft.dataplane.ovsdb.view import OvsView
+from netweft.metrics import definitions as metrics
 from netweft.metrics.values import Reading
 from netweft.model import Port
 from netweft.model.network import FixedIp
@@ -125,18 +127,18 @@ class ChassisAgent:
             Path(settings.ovs_run_dir), settings.integration_bridge, lambda: self._rows.values(), self._awake.set
         )
         self._links = LinksSide(self._awake.set)
+        self._answering = MetadataSide(
+            settings, self._sittings, InterfaceWatch(), lambda: "", self._awake.set, _nothing_else
+        )
         self._flows: FlowDriver | None = None
         self._problem = ""
 
     async def run(self) -> None:
         """Until cancelled."""
         servers = AnyServer(self._settings, lambda: "")
-        answering = MetadataSide(
-            self._settings, self._sittings, InterfaceWatch(), lambda: "", self._awake.set, _nothing_else
-        )
         try:
             async with asyncio.TaskGroup() as tasks:
-                for part in (self._ovs.run(), self._links.run(), answering.run(), self._turns(servers, answering)):
+                for part in (self._ovs.run(), self._links.run(), self._answering.run(), self._turns(servers)):
                     tasks.create_task(part)
         finally:
             servers.close()
@@ -148,7 +150,7 @@ class ChassisAgent:
         return Plan.of(self._ovs.plan(delete=True), order=["bridge", "port", "tag"])
 
     async def readings(self) -> Iterable[Reading]:
-        return ()
+        return [*readings(self._answering), metrics.IN_PLACE.at(not self._problem and self._flows is not None)]
 
     def show(self) -> str:
         requesters, networks = len(self._sittings.requesters()), len(self._sittings.networks)
@@ -157,7 +159,7 @@ class ChassisAgent:
 
     # the loop
 
-    async def _turns(self, servers: AnyServer, answering: MetadataSide) -> None:
+    async def _turns(self, servers: AnyServer) -> None:
         clock = asyncio.get_running_loop().time
         backoff, again, looked = Backoff(limit=5.0), LOOK_SECONDS, 0.0
         while True:
@@ -174,7 +176,7 @@ class ChassisAgent:
                 if plugged != self._asked or clock() > looked + LOOK_SECONDS:
                     await self._ask_who(servers, plugged)
                     looked = clock()
-                    answering.observe()
+                    self._answering.observe()
                 await self._wire(OvsView(self._ovs.connection.replica))
             except (NoAnswer, OvsdbError, OpenFlowError, RuntimeError) as error:
                 problem = str(error) or type(error).__name__

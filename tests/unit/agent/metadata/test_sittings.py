@@ -5,6 +5,7 @@ import pytest
 from netweft.agent.metadata import chassis
 from netweft.agent.metadata.chassis import Sittings
 from netweft.services.values import Asked
+from netweft.settings import AgentSettings
 from netweft.wire.metadata import Seat
 
 
@@ -43,3 +44,10 @@ def test_one_that_asks_without_end_is_left_out_for_a_while() -> None:
     assert [one.port_id for one in here.requesters()] == ["b"]
     here.listen("a", Asked.METADATA, again=True)
     assert {one.port_id for one in here.requesters()} == {"a", "b"}
+
+
+async def test_what_it_measures_is_the_metadata_services() -> None:
+    agent = chassis.ChassisAgent(AgentSettings(node="hv1"))
+    names = {reading.metric.name for reading in await agent.readings()}
+    assert {"netweft_agent_metadata_answers_total", "netweft_agent_metadata_connections"} <= names
+    assert agent.show() == "node hv1\nmetadata for 0 ports on 0 networks"
