@@ -54,7 +54,7 @@ def test_what_is_done_while_the_northbound_is_away_is_there_when_it_is_back(lab:
 
 
 def test_odd_words_are_words(lab: Lab, network: str, vms: tuple[Vm, Vm]) -> None:
-    """Where tenants may write them they end up in the text of OVN's flows: its port has a lease, and others are reached."""
+    """Where tenants write them they end up in OVN's flows: the port has its lease all the same."""
     options = [{"opt_name": name, "opt_value": ODD} for name in ("bootfile-name", "domain-name", "tftp-server", "wpad")]
     with lab.cloud() as cloud:
         group = cloud.create("security-groups", name=ODD, description="ü\u2028🐧" * 20)["id"]

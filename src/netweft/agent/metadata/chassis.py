@@ -130,6 +130,7 @@ class ChassisAgent:
         self._answering = MetadataSide(
             settings, self._sittings, InterfaceWatch(), lambda: "", self._awake.set, _nothing_else
         )
+        self._due, self._unknown = 0.0, Backoff(first=0.2, limit=LOOK_SECONDS)  # when it is asked again
         self._flows: FlowDriver | None = None
         self._problem = ""
 
@@ -161,22 +162,18 @@ class ChassisAgent:
 
     async def _turns(self, servers: AnyServer) -> None:
         clock = asyncio.get_running_loop().time
-        backoff, again, looked = Backoff(limit=5.0), LOOK_SECONDS, 0.0
+        backoff, again = Backoff(limit=5.0), LOOK_SECONDS
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(again):
                     await self._awake.wait()
             await asyncio.sleep(SETTLE_SECONDS)
             self._awake.clear()
+            if self._ovs.connection is None:
+                continue  # it wakes us
             problem = ""
             try:
-                if self._ovs.connection is None:
-                    continue  # it wakes us
-                plugged = self._plugged(self._ovs.connection.replica)
-                if plugged != self._asked or clock() > looked + LOOK_SECONDS:
-                    await self._ask_who(servers, plugged)
-                    looked = clock()
-                    self._answering.observe()
+                await self._ask_who(servers, self._plugged(self._ovs.connection.replica))
                 await self._wire(OvsView(self._ovs.connection.replica))
             except (NoAnswer, OvsdbError, OpenFlowError, RuntimeError) as error:
                 problem = str(error) or type(error).__name__
@@ -187,7 +184,7 @@ class ChassisAgent:
                 again = backoff.failed(clock())
             else:
                 backoff.succeeded()
-                again = LOOK_SECONDS
+                again = max(0.0, self._due - clock())
 
     def _plugged(self, replica: Any) -> frozenset[str]:
         ours = ovn_metadata_port("")
@@ -195,10 +192,18 @@ class ChassisAgent:
         return frozenset(id for id in vifs if not id.startswith(ours))
 
     async def _ask_who(self, servers: AnyServer, plugged: frozenset[str]) -> None:
-        """Raises NoAnswer."""
-        question = Plugged(ports=tuple(sorted(plugged)))
-        self._sittings.see((await servers.post(SEATS_PATH, question, Seats)).seats)
-        self._asked = plugged
+        """When other ones are plugged in, now and then, and sooner while some are nobody's here: they may be bound, or
+        come here, after they were plugged in.  Raises NoAnswer."""
+        now = asyncio.get_running_loop().time()
+        if plugged == self._asked and now < self._due:
+            return
+        if plugged != self._asked:
+            self._unknown.succeeded()
+        seats = (await servers.post(SEATS_PATH, Plugged(ports=tuple(sorted(plugged))), Seats)).seats
+        self._sittings.see(seats)
+        self._answering.observe()
+        is_known = plugged <= {seat.port_id for seat in seats}
+        self._asked, self._due = plugged, now + (LOOK_SECONDS if is_known else self._unknown.failed(now))
 
     async def _wire(self, seen: OvsView) -> None:
         """Raises OvsdbError, OpenFlowError."""
