@@ -65,6 +65,8 @@ CHANGES: dict[str, tuple[Situation, Situation]] = {
     "a member, which is a client": (state(*TREE), state(*TREE, M_SELF)),
     "a member drained": (state(*TREE), state(*TREE, replace(M_FAR, weight=0))),
     "a member failed": (state(*TREE), state(*TREE, replace(M_FAR, operating_status="ERROR"))),
+    "a member that gets nearly all": (state(*TREE), state(*TREE, replace(M_FAR, weight=9))),
+    "another one that does": (state(*TREE, replace(M_FAR, weight=9)), state(*TREE, replace(M_NEAR, weight=9))),
     "only a backup is left": (
         state(*TREE, member(BEYOND, backup=True)),
         state(LB, POOL, WEB, replace(M_NEAR, admin_state_up=False), member(BEYOND, backup=True)),

@@ -6,7 +6,6 @@ that runs it.  To the flows these ports are the listener's members.
 """
 
 from collections.abc import Iterable
-from ipaddress import ip_address
 from typing import Final
 
 from msgspec import Struct, field
@@ -68,5 +67,5 @@ def needs_proxy(
 
 
 def _mixes(members: Iterable[Member], vips: Iterable[str]) -> bool:
-    versions = {ip_address(vip).version for vip in vips}
-    return any({ip_address(member.address).version} != versions for member in members) if versions else False
+    versions = {":" in vip for vip in vips}
+    return any({":" in member.address} != versions for member in members) if versions else False

@@ -117,15 +117,19 @@ class Table(Struct, frozen=True):
         return BridgeFlow(self.bridge, flow)
 
     def flows(
-        self, priority: int, match: Mapping[str, Value], name: str, mask: int, given: Iterable[Given]
+        self, priority: int, match: Mapping[str, Value], name: str, mask: int, given: Iterable[Given | None]
     ) -> Iterator[BridgeFlow]:
         """One flow for each value of a field, from 0 on; `flow` for hundreds that differ in nothing else: what is
-        given several times is checked once.  mask: of that field, which `match` does not have.  As `flow`."""
+        given several times is checked once.  None: no flow.  mask: of that field, which `match` does not have.  As
+        `flow`."""
         whole = _sorted({**match, name: (0, mask)})
         place = [part[0] for part in whole].index(name)
         before, after = whole[:place], whole[place + 1 :]
         checked: dict[int, tuple[Action, ...]] = {}
-        for value, (whose, actions) in enumerate(given):
+        for value, of_it in enumerate(given):
+            if of_it is None:
+                continue
+            whose, actions = of_it
             if id(actions) not in checked:
                 self.flow(priority, whose, {**match, name: (value, mask)}, *actions)
                 checked[id(actions)] = actions

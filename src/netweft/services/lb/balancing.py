@@ -45,7 +45,7 @@ from netweft.services.l3.routing.next_hops import LOOPBACK, at
 from netweft.services.l3.routing.routes import DST, ETH, SRC, to_next_hop
 from netweft.services.lb import fragments as vip_fragments
 from netweft.services.lb import on_wire
-from netweft.services.lb.slots import ALIKE, Share, owners, width
+from netweft.services.lb.slots import ALIKE, Share, owners, majority, width
 from netweft.services.lb.values import LocalBalancer, Served, Service, Spread
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.security import fragments
@@ -232,7 +232,8 @@ def _itself(here: LocalBalancer, owner: int, vip_mac: int, one: Service) -> Iter
 
 def spread(one: Spread) -> Iterator[BridgeFlow]:
     """A new connection's slot, and whose that is, for each IP version that somebody can be reached by.  Who is alone
-    needs no slots: nothing is hashed, and what the datapath has cached of one client's connection serves its next."""
+    needs no slots: nothing is hashed, and what the datapath has cached of one client's connection serves its next.
+    A majority of the slots is one flow below the others'."""
     owner = cookie(one.reason, one.id)
     new: dict[str, Value] = {POOL: one.number, "ct_state": IS_NEW}
     chosen = [backend for backend in one.backends if backend.weight]
@@ -251,13 +252,13 @@ def spread(one: Spread) -> Iterator[BridgeFlow]:
             for each in backends
         ]
         match: dict[str, Value] = {POOL: one.number, "eth_type": ETH[version]}
-        if len(given) == 1:
-            ((whose, actions),) = given
-            yield MEMBERS.flow(10, whose, match, *actions)
-        elif given:
-            shares = [Share(each.id, each.weight) for each in backends]
-            whose_slots = (given[place] for place in owners(shares, bits))
-            yield from MEMBERS.flows(10, match, SLOT, (1 << bits) - 1, whose_slots)
+        slots = owners([Share(each.id, each.weight) for each in backends], bits) if len(given) > 1 else [0] * len(given)
+        rest = majority(slots)
+        if rest is not None:
+            whose, actions = given[rest]
+            yield MEMBERS.flow(9, whose, match, *actions)
+        whose_slots = (None if place == rest else given[place] for place in slots)
+        yield from MEMBERS.flows(10, match, SLOT, (1 << bits) - 1, whose_slots)
 
 
 def _of_a_net(netmask: Prefix, choose: Multipath) -> Iterator[Action]:

@@ -6,6 +6,7 @@ slot, and little of what others have moves when a member comes or goes.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from heapq import heapify, heapreplace
 from typing import Final, NamedTuple
@@ -40,6 +41,12 @@ def owners(shares: Sequence[Share], bits: int) -> list[int]:
         found[slot] = place
         heapreplace(turns, (had + 1 / shares[place].weight, id, place))
     return found
+
+
+def majority(slots: Sequence[int]) -> int | None:
+    """The owner of more than half of the slots, if there is one."""
+    ((owner, count),) = Counter(slots).most_common(1) or [(0, 0)]
+    return owner if 2 * count > len(slots) else None
 
 
 def _likes(id: str, slots: int) -> Iterator[int]:
