@@ -250,8 +250,8 @@ def _spread(read: Reader, _: Iterable[Service], balancer_id: str, id: str) -> li
 
 
 def _service(read: Reader, _: Iterable[Service], *where: str) -> list[Item] | None:
-    ids: tuple[str, ...] | None = read.get(("service", *where))
-    return None if ids is None else list(balancing.answers(service_of(*where), ids))
+    first: str | None = read.get(("service", *where))
+    return None if first is None else list(balancing.answers(service_of(*where), first))
 
 
 def _speaker(read: Reader, _: Iterable[Service], *where: str) -> list[Item] | None:

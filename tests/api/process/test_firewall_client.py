@@ -84,3 +84,49 @@ def test_the_sdk(sdk: Any) -> None:
     for rule in (first, second):
         sdk.delete_firewall_rule(rule)
     assert list(sdk.firewall_policies(name="p")) == []
+
+
+def test_what_is_unset_and_shared(running: Server) -> None:
+    admin = running.openrc()
+    web, _, policy, *_, port = stock_client(
+        admin,
+        "firewall group rule create -f json w --protocol tcp --source-port 1:9 --destination-port 80 --action allow "
+        "--source-ip-address 10.0.0.0/8 --destination-ip-address 10.1.0.0/16 --share --enable-rule",
+        "firewall group rule create -f json v",
+        "firewall group policy create -f json --firewall-rule w --firewall-rule v --audited p",
+        "network create -f json fwnet2",
+        "port create -f json --network fwnet2 --device-owner compute:nova fwport",
+    )
+    problems = stock_client_tried(admin, "firewall group policy set --share p")[1]
+    assert "Before sharing firewall policy" in problems
+    bare, less, group = stock_client(
+        admin,
+        "firewall group rule unset --source-port --destination-port --source-ip-address --destination-ip-address w",
+        "firewall group policy unset --firewall-rule v --audited p",
+        "firewall group policy set --share p",
+        f"firewall group create -f json --egress-firewall-policy p --port {port['id']} --share g2",
+        "firewall group rule show -f json w",
+        "firewall group policy show -f json p",
+        "firewall group show -f json g2",
+    )[-3:]
+    assert {bare[name] for name in ("Source Port", "Destination Port", "Source IP Address")} == {None}
+    assert (less["Firewall Rules"], less["Audited"], less["Shared"]) == ([web["ID"]], False, True)
+    assert (group["Shared"], group["Ports"], group["Egress Policy ID"]) == (True, [port["id"]], policy["ID"])
+    problems = stock_client_tried(admin, "firewall group rule set --no-share w", "firewall group policy delete p")[1]
+    assert f"Firewall rule {web['ID']} is being used" in problems
+    assert f"Firewall policy {policy['ID']} is being used" in problems
+    empty, off = stock_client(
+        admin,
+        "firewall group policy set --no-firewall-rule p",
+        "firewall group rule set --no-share --disable-rule w",
+        "firewall group set --no-share g2",
+        "firewall group unset --all-port --egress-firewall-policy g2",
+        "firewall group policy set --no-share p",
+        "firewall group policy show -f json p",
+        "firewall group rule show -f json w",
+        "firewall group delete g2",
+        "firewall group policy delete p",
+        "firewall group rule delete w v",
+    )
+    assert (empty["Firewall Rules"], empty["Shared"]) == ([], False)
+    assert (off["Shared"], off["Enabled"]) == (False, False)

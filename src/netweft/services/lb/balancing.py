@@ -280,9 +280,9 @@ def _given(to: Service, *, wire: bool) -> Action:
     return Ct(zone=ORIGIN, commit=True, nat=nat, exec=_EXEC[wire], table=TO_MEMBER.id)
 
 
-def answers(one: Service, ids: tuple[str, ...]) -> Iterator[BridgeFlow]:
+def answers(one: Service, member_id: str) -> Iterator[BridgeFlow]:
     """What is sent from there may be a reply by way of a VIP: a local client's connection is in its network's zone."""
-    owner, version = cookie(Reason.MEMBER_ANSWERS, ids[0]), one.address.version
+    owner, version = cookie(Reason.MEMBER_ANSWERS, member_id), one.address.version
     says: Mapping[str, Value] = {
         "eth_type": ETH[version],
         "ip_proto": one.protocol,

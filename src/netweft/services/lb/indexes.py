@@ -41,7 +41,7 @@ class Vips:
 
 class Services:
     """put, mark: of the memo.  ("service", protocol, IP version, address, port), a unit
-    as well -> the ids of those who listen there for a balancer.  ANYWHERE, likewise -> True where there are any.
+    as well -> the first id of those who listen there for a balancer.  ANYWHERE, likewise -> True where there are any.
     ("speaker", IP version, address), likewise -> by which of UDP and TCP somebody listens there for a balancer."""
 
     def __init__(self, put: Callable[[Fact, Any], None], mark: Callable[[Unit], None]) -> None:
@@ -85,7 +85,7 @@ class Services:
         if not ids[id]:
             del ids[id]
         unit = unit_of(at)
-        self._put(unit, tuple(sorted(ids)) or None)
+        self._put(unit, min(ids, default=None))
         if ids:
             self._mark(unit)
         else:
