@@ -45,7 +45,7 @@ from netweft.services.l3.routing.next_hops import LOOPBACK, at
 from netweft.services.l3.routing.routes import DST, ETH, SRC, to_next_hop
 from netweft.services.lb import fragments as vip_fragments
 from netweft.services.lb import on_wire
-from netweft.services.lb.slots import ALIKE, Share, owners, majority, width
+from netweft.services.lb.slots import ALIKE, Share, majority, owners, width
 from netweft.services.lb.values import LocalBalancer, Served, Service, Spread
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.security import fragments
