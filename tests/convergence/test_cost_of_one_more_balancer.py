@@ -75,7 +75,11 @@ async def a_balancer_more(region: Region) -> None:
     await region.told(*balancer(5000))
 
 
-MOST = {a_member_drained: 64, a_member_that_gets_nearly_all: 32, a_balancer_more: 320}  # flows written
+MOST: dict[Callable[[Region], Awaitable[None]], int] = {
+    a_member_drained: 64,
+    a_member_that_gets_nearly_all: 32,
+    a_balancer_more: 320,
+}  # flows written
 
 
 @pytest.mark.parametrize("change", MOST)

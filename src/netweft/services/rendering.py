@@ -40,6 +40,7 @@ from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.local_routers import LocalRouters
 from netweft.services.l3.metering.labels import Labels
 from netweft.services.l3.neighbours.advertisers import Advertisers
+from netweft.services.l3.neighbours.port_macs import PortMacs
 from netweft.services.l3.neighbours.unknown_locations import Domains, UnguardedPorts, may_be_there
 from netweft.services.l3.port_forwarding.wiring import ForwardedAddresses
 from netweft.services.l3.router_numbers import RouterNumbers
@@ -97,6 +98,7 @@ class Rendering:
         self._services = Services(self._memo.put, self._memo.mark)
         self._indexes = Indexes(
             *(Subnets(), PairedAddresses(), self._interfaces, Advertisers(), self.forwarded, UnguardedPorts()),
+            PortMacs(),
             *(self._domains, Labels(), self._hops, self._router_numbers, Watchable(), Vips(), Sources()),
         )
         self._regrouped: set[str] = set()  # networks

@@ -205,7 +205,8 @@ def _neighbour(read: Reader, _: Iterable[Service], network_id: str, address: str
         return None
     if isinstance(network, wiring.Problem):
         return []
-    return [learned(network, prefix(address), found), *claimed(network, prefix(address))]
+    guarded = network.firewalled and not read.get(("is a port's", network_id, found))
+    return [learned(network, prefix(address), found, guarded=guarded), *claimed(network, prefix(address))]
 
 
 def _watch(read: Reader, _: Iterable[Service], host: str) -> list[Item] | None:

@@ -11,6 +11,7 @@ from netweft.services.l2.local_vlans import ROUTER_ZONES, LocalVlans
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.metering.labels import Labels
 from netweft.services.l3.neighbours.advertisers import Advertisers
+from netweft.services.l3.neighbours.port_macs import PortMacs
 from netweft.services.l3.neighbours.unknown_locations import Domains, UnguardedPorts
 from netweft.services.l3.port_forwarding.wiring import ForwardedAddresses
 from netweft.services.l3.router_numbers import RouterNumbers
@@ -24,7 +25,7 @@ from netweft.services.values import HostFacts
 
 ALL = (
     *(Subnets(), PairedAddresses(), Interfaces("hv1"), Advertisers(), ForwardedAddresses(), UnguardedPorts()),
-    *(Domains("hv1"), Labels(), WatchedHops(), RouterNumbers(), Watchable(), Vips(), Sources()),
+    *(Domains("hv1"), Labels(), WatchedHops(), RouterNumbers(), Watchable(), Vips(), Sources(), PortMacs()),
 )
 
 

@@ -56,11 +56,12 @@ def _known(
         yield TABLE.flow(priority, owner, {LOCAL_VLAN: network.vlan, **at(address)}, *to_it)
 
 
-def learned(network: LocalNetwork, address: Prefix, mac_address: str) -> BridgeFlow:
-    """Resolved by the agent.  What the database knows comes first."""
+def learned(network: LocalNetwork, address: Prefix, mac_address: str, *, guarded: bool) -> BridgeFlow:
+    """Resolved by the agent.  What the database knows comes first.
+    guarded: routers' firewall policies apply here, since no port has that MAC: at a port they apply there."""
     owner = cookie(Reason.NETWORK_LEARNED, network.network.id)
     to_it: tuple[Action, ...] = (SetField("eth_dst", mac(mac_address)), *LOOPBACK, CtClear(), INT["switching"].goto)
-    if network.firewalled:
+    if guarded:
         to_it = handed_on(network, mac(mac_address), *LOOPBACK)
     return TABLE.flow(LEARNED, owner, {LOCAL_VLAN: network.vlan, **at(address)}, *to_it)
 
