@@ -8,7 +8,7 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -110,21 +110,21 @@ class Cast(Scene):
         super().__init__(lab, cloud)
         self._balancers: list[str] = []
         by_floating_ip = self.floating(self.red2)
-        forwarded = self._forwarded()
+        forwarded = self.forwarded_to(self.ports[self.red1.name], self.red1.addresses[4])
         blue, red, outside = self.blue1, self.red2, self.outside
-        self.incoming = (
+        self.incoming: tuple[Way, ...] = (
             Way("routed", blue, red, red.addresses[4]),
             Way("routed", blue, red, red.addresses[6]),
             Way("floating IP", outside, red, by_floating_ip),
             Way("forwarded", outside, self.red1, forwarded),
-            Way("balanced", blue, red, self._balanced(red, red), red.addresses[4]),
+            Way("balanced", blue, red, self.balanced(red, red), red.addresses[4]),
         )
-        self.outgoing = (
+        self.outgoing: tuple[Way, ...] = (
             Way("routed", red, blue, blue.addresses[4]),
             Way("routed", red, blue, blue.addresses[6]),
             Way("SNAT", self.red1, outside, OUTSIDE[4]),
             Way("floating IP", red, outside, OUTSIDE[4]),
-            Way("balanced", red, blue, self._balanced(blue, blue), blue.addresses[4]),
+            Way("balanced", red, blue, self.balanced(blue, blue), blue.addresses[4]),
         )
         self.everybody = self.cloud.create("address_groups", addresses=["10.0.0.0/8", "203.0.113.0/24", "fd00::/16"])
         self.policies = {name: self._make("policy", name=name)["id"] for name in ("ingress", "egress")}
@@ -134,17 +134,18 @@ class Cast(Scene):
         self.group = self._make(
             "group", **{f"{name}_firewall_policy_id": id for name, id in self.policies.items()}, name="tried"
         )["id"]
+        self.answering: dict[tuple[str, int], socket.socket] = {}
         self.listening = self._listen()
 
-    def _forwarded(self) -> str:
+    def forwarded_to(self, port_id: str, address: str) -> str:
         made = self.cloud.create("floatingips", floating_network_id=self.external)
-        inside = {"internal_port_id": self.ports[self.red1.name], "internal_ip_address": self.red1.addresses[4]}
+        inside = {"internal_port_id": port_id, "internal_ip_address": address}
         for protocol, ports in (("tcp", "5001:5011"), ("udp", "5002:5002"), ("udp", f"{CANARIES}:{CANARIES + 999}")):
             wanted = {**inside, "protocol": protocol, "internal_port_range": ports, "external_port_range": ports}
             self.cloud.request("POST", f"floatingips/{made['id']}/port_forwardings", {"port_forwarding": wanted})
         return str(made["floating_ip_address"])
 
-    def _balanced(self, near: End, member: End) -> str:
+    def balanced(self, near: End, member: End) -> str:
         """A VIP on the network that this one is on, with one member."""
         network = self.cloud.find("ports", self.ports[near.name])["network_id"]
         ends = [(kind.upper(), port) for kind, port in PROBES]
@@ -193,8 +194,8 @@ class Cast(Scene):
         for end in (self.blue1, self.red1, self.red2, self.outside):
             for version in (4, 6):
                 found += [sockets.tcp(end.namespace, version, port) for port in (TCP, OTHER)]
-                found.append(sockets.udp(end.namespace, version, UDP))
-        return found
+                self.answering[end.namespace, version] = sockets.udp(end.namespace, version, UDP)
+        return [*found, *self.answering.values()]
 
     def echo(self, hearing: Sequence[socket.socket]) -> None:
         for one in hearing:
@@ -375,7 +376,7 @@ def test_each_form_on_each_way(cast: Cast) -> None:
                           if cell != form.expected]  # fmt: skip
     assert not wrong, wrong
     text = INTRODUCTION + "".join(
-        _table(["port", "direction", "rules", *heads[direction]], [line for line in lines if line[1] == direction])
+        table(["port", "direction", "rules", *heads[direction]], [line for line in lines if line[1] == direction])
         for direction in heads
     )
     if os.environ.get("NETWEFT_WRITE_TABLES"):
@@ -386,27 +387,35 @@ def test_each_form_on_each_way(cast: Cast) -> None:
 @pytest.mark.parametrize("direction", ["ingress", "egress"])
 def test_answers_end_with_the_rule_that_allowed_the_question(cast: Cast, direction: str) -> None:
     """By themselves: whoever has asked says nothing more."""
-    way = (cast.incoming if direction == "ingress" else cast.outgoing)[0]
-    for at, ports in enumerate((cast.router_ports, [cast.ports[end.name] for end in (cast.red1, cast.red2)])):
+    ways = cast.incoming if direction == "ingress" else cast.outgoing
+    for ports in (cast.router_ports, [cast.ports[end.name] for end in (cast.red1, cast.red2)]):
         cast.close(*ports)
-        cast.await_canary([way], cast.say(direction, FORMS[1]))
-        asks, answers = sockets.udp(way.frm.namespace, 4), sockets.udp(way.to.namespace, 4, 5999 - at)
-        asks.sendto(b"?", (way.address, 5999 - at))
-        _, asker = until_not_none(lambda answers=answers: _try_to(lambda: answers.recvfrom(10)))
-
-        def arrive(asks: socket.socket = asks, answers: socket.socket = answers, asker: Any = asker) -> bool:
-            while _try_to(lambda: asks.recv(10)):
-                pass
-            for _ in range(5):
-                answers.sendto(b"!", asker)
-            time.sleep(0.05)
-            return _try_to(lambda: asks.recv(10)) is not None
-
-        until(arrive, "answers arrive")
+        cast.await_canary(ways, cast.say(direction, FORMS[1]))
+        talks = [_Silent(way, cast.answering[way.to.namespace, way.version]) for way in ways]
+        until(lambda talks=talks: all(talk.arrives() for talk in talks), "answers arrive")  # type: ignore[misc]
         cast.say(direction, FORMS[0])
-        until(_not(arrive), "they end")
-        asks.close()
-        answers.close()
+        until(lambda talks=talks: not any(talk.arrives() for talk in talks), "they end")  # type: ignore[misc]
+        for talk in talks:
+            talk.asks.close()
+
+
+class _Silent:
+    """Who has asked once, and is answered again and again."""
+
+    def __init__(self, way: Way, answers: socket.socket) -> None:
+        self.way, self.asks, self._answers = way, sockets.udp(way.frm.namespace, way.version), answers
+        while _try_to(lambda: answers.recv(10)):
+            pass
+        self.asks.sendto(b"?", (way.address, UDP))
+        _, self._asker = until_not_none(lambda: _try_to(lambda: answers.recvfrom(10)))
+
+    def arrives(self) -> bool:
+        while _try_to(lambda: self.asks.recv(10)):
+            pass
+        for _ in range(5):
+            self._answers.sendto(b"!", self._asker)
+        time.sleep(0.05)
+        return _try_to(lambda: self.asks.recv(10)) is not None
 
 
 def test_what_is_rejected_between_two_routers_is_said(cast: Cast) -> None:
@@ -463,10 +472,6 @@ def test_what_is_let_through_and_what_is_not_is_in_the_nodes_log(cast: Cast) -> 
         cast.cloud.request("DELETE", f"log/logs/{log}")
 
 
-def _not(condition: Callable[[], bool]) -> Callable[[], bool]:
-    return lambda: not condition()
-
-
 def until_not_none(look: Any) -> Any:
     found: list[Any] = []
 
@@ -478,6 +483,6 @@ def until_not_none(look: Any) -> Any:
     return found[0]
 
 
-def _table(head: list[str], lines: list[tuple[str, ...]]) -> str:
+def table(head: list[str], lines: list[tuple[str, ...]]) -> str:
     rows = [tuple(head), ("---",) * len(head), *lines]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in rows) + "\n"

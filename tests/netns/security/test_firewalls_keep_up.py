@@ -13,6 +13,8 @@ from netweft.lab import move, vm
 from netweft.lab.cloud import Cloud
 from netweft.lab.vm import Vm
 
+BLUE = {4: "10.58.0.0/24", 6: "fd00:58::/64"}
+WIDER = ("10.58.0.0/16", "fd00:58::/48")
 WANTED = f"{min(PORTS.values())}:{max(PORTS.values())}"  # what is downloaded from
 
 
@@ -31,13 +33,14 @@ class Stage:
                 cloud.create("security-group-rules", **rule)
         ports = cloud.list("ports", device_id=self.router["id"], device_owner="network:router_interface")
         self.ports = [self.red.port_id, *(port["id"] for port in ports if port["network_id"] == red)]
+        self.listed = cloud.create("address_groups", addresses=[BLUE[4], BLUE[6]])["id"]
         self.rules = [self.make("rule", **self.said(version)) for version in (4, 6)]
         self.policies = [self.make("policy", firewall_rules=self.rules) for _ in range(2)]
         self.group = self.make("group", egress_firewall_policy_id=self.policies[0])
 
-    @staticmethod
-    def said(version: int) -> dict[str, Any]:
-        return {"action": "allow", "protocol": "tcp", "ip_version": version, "destination_port": WANTED}
+    def said(self, version: int) -> dict[str, Any]:
+        whom = {"netweft:destination_address_group_id": self.listed}
+        return {"action": "allow", "protocol": "tcp", "ip_version": version, "destination_port": WANTED, **whom}
 
     def make(self, kind: str, **values: object) -> str:
         made = self.cloud.request("POST", f"fwaas/{_plural(kind)}", {f"firewall_{kind}": values})
@@ -67,6 +70,17 @@ class Stage:
             for other in others:
                 self.act(verb, other)
 
+    def list_them(self, verb: str, *addresses: str) -> None:
+        wanted = {"address_group": {"addresses": list(addresses)}}
+        self.cloud.request("PUT", f"address-groups/{self.listed}/{verb}_addresses", wanted)
+
+    def others_are_listed(self) -> None:
+        """And for a while a wider prefix stands for blue's own."""
+        self.list_them("add", "198.51.100.0/24", *WIDER)
+        self.list_them("remove", "198.51.100.0/24", *BLUE.values())
+        self.list_them("add", *BLUE.values())
+        self.list_them("remove", *WIDER)
+
     def in_and_out(self) -> None:
         for ports in ([], self.ports[:1], self.ports):
             self.put("group", self.group, ports=ports)
@@ -94,6 +108,7 @@ class Stage:
         self.put("group", self.group, ports=[])
         for kind, id in sorted(self._made, key=lambda one: ("group", "policy", "rule").index(one[0])):
             self.cloud.request("DELETE", f"fwaas/{_plural(kind)}/{id}")
+        self.cloud.delete("address_groups", self.listed)
 
 
 def _plural(kind: str) -> str:
@@ -116,6 +131,7 @@ def test_what_is_allowed_goes_on_whatever_else_changes(stage: Stage) -> None:
     changes: list[Callable[[], None]] = [
         lambda: stage.put("group", stage.group, ports=stage.ports),
         stage.others_come_and_go,
+        stage.others_are_listed,
         lambda: stage.elsewhere(stage.red),
         lambda: stage.elsewhere(stage.blue),
         stage.in_and_out,
@@ -136,11 +152,16 @@ def is_over(one: Download) -> bool:
 
 
 def test_what_is_allowed_no_more_ends(stage: Stage) -> None:
-    """By the rule, once the VM has moved; by the group that is down; by another policy."""
+    """By the rule, once the VM has moved; by the address group that it names; by the group that is down; by another
+    policy."""
     stage.put("group", stage.group, ports=stage.ports)
     nothing = stage.make("policy")
     ways: list[tuple[Callable[[], None], Callable[[], None]]] = [
         (lambda: stage.allow(enabled=False), lambda: stage.allow(enabled=True)),
+        (
+            lambda: stage.list_them("remove", *BLUE.values()),
+            lambda: stage.list_them("add", *BLUE.values()),
+        ),
         (
             lambda: stage.put("group", stage.group, admin_state_up=False),
             lambda: stage.put("group", stage.group, admin_state_up=True),
