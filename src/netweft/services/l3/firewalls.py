@@ -2,7 +2,7 @@
 
     a VM's egress      ─▶ router_egress     what is for the router's MAC: its port's egress policy
     a VM's ingress     ─▶ router_ingress    what comes from the router's MAC: its port's ingress policy
-    next_hop           ─▶ both              to another router, or to a host that the database does not know
+    next_hop           ─▶ both              to another router, or to a host whose MAC is no port's
     to_router          ─▶ from_the_wire     from physical hosts, by this node's MAC
 
 Ingress is into the port's network, egress out of it, as in Neutron's L3 agent; what is for the router itself, or sent
@@ -92,7 +92,7 @@ def _by_other_macs(here: LocalRouter, interface: Interface) -> Iterator[BridgeFl
 
 
 def handed_on(network: LocalNetwork, to: int, *more: Action) -> tuple[Action, ...]:
-    """To this MAC, another router's or of a host that the database does not know: past the firewalls of both routers'
+    """To this MAC, another router's or no port's: past the firewalls of both routers'
     ports where there are any, since no later table evaluates them."""
     if not network.firewalled:
         return (SetField("eth_dst", to), *more, CtClear(), INT["to_router"].resubmit)
