@@ -6,9 +6,11 @@ from netweft.dataplane.ovsdb.errors import OvsdbProtocolError
 
 MAX_MESSAGE_BYTES = 256 * 2**20
 
+# Without possessive quantifiers, which Debian 12's Python (3.11.2) matches wrongly: the parts exclude each other, so
+# that backtracking finds nothing else, and costs no more than another look.
 # up to the next brace: whole strings, so that braces in them do not count, and what is between them
-_STRETCH = re.compile(rb'[^"{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}]*+)*+', re.DOTALL)
-_REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)  # of a string that has begun
+_STRETCH = re.compile(rb'[^"{}]*(?:"[^"\\]*(?:\\.[^"\\]*)*"[^"{}]*)*', re.DOTALL)
+_REST = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)  # of a string that has begun
 _OPENING, _STRING = ord("{"), ord('"')
 
 
