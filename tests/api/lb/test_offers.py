@@ -1,5 +1,6 @@
 """What flavors and availability zones make of a balancer: where its HAProxy runs, and on how many nodes."""
 
+import json
 from typing import Any
 
 import pytest
@@ -38,6 +39,10 @@ def hosts(lb: Lb, **more: Any) -> set[str]:
     """Where a balancer with a listener that flows can't serve has its instances."""
     listeners = [{"protocol": "HTTP", "protocol_port": 80}]
     made = lb.make("/loadbalancers", vip_subnet_id=lb.network()["id"], listeners=listeners, **more)
+    return hosts_of(lb, made)
+
+
+def hosts_of(lb: Lb, made: Any) -> set[str]:
     ports = lb.net.get("admin", f"/ports?device_owner={PROXY_OWNER}&device_id={made['id']}")["ports"]
     found = [one["binding:host_id"] for one in ports]
     assert len(set(found)) == len(found)
@@ -66,6 +71,22 @@ def test_a_zone_says_where(lb: Lb) -> None:
     in_west = zone(lb, "az-west", '{"compute_zone": "west"}')
     assert hosts(lb, availability_zone=in_west, flavor_id=three) == {"hv2", "hv3", "hv4"}
     assert hosts(lb, availability_zone=zone(lb, "az-east", '{"compute_zone": "east"}')) == {"hv1", ""}
+
+
+@pytest.mark.usefixtures("nodes")
+@pytest.mark.parametrize(("zoned", "count", "others"), [(False, 1, 3), (False, 2, 2), (True, 2, 1), (True, 3, 0)])
+def test_a_failover_moves_haproxy_where_there_is_another_node(lb: Lb, zoned: bool, count: int, others: int) -> None:
+    """others: nodes that could have it and do not, of four, of which the zone has three."""
+    more = {"availability_zone": zone(lb, "az-west", '{"compute_zone": "west"}')} if zoned else {}
+    listeners = [{"protocol": "HTTP", "protocol_port": 80}]
+    flavor_id = flavor(lb, json.dumps({"haproxy_nodes": count}))
+    network = lb.network()["id"]
+    made = lb.make("/loadbalancers", vip_subnet_id=network, listeners=listeners, flavor_id=flavor_id, **more)
+    before = hosts_of(lb, made)
+    assert lb("admin", "PUT", f"/loadbalancers/{made['id']}/failover").status_code == 202
+    after = hosts_of(lb, made)
+    assert (len(after), len(after - before)) == (count, min(count, others))
+    assert after <= ({"hv2", "hv3", "hv4"} if zoned else {"hv1", "hv2", "hv3", "hv4"})
 
 
 @pytest.mark.parametrize("value", ["0", "9", "1.5", "true", '"2"', "null"])

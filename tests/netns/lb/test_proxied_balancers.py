@@ -102,7 +102,7 @@ def flavor(lab: Lab, **data: str) -> Iterator[str]:
 
 
 def test_a_flavor_says_on_how_many_nodes_it_runs(lab: Lab, stage: Stage) -> None:
-    """A failover, which has nobody to take over, moves and resets nothing."""
+    """A failover moves it to the other one, address and all."""
     network, all_ = lab.port(stage.client)["network_id"], {one.name for one in stage.members}
     with flavor(lab, loadbalancer_topology="SINGLE") as single:
         made = Balancer(lab, network, ALONE, *map(address, stage.members), protocol="HTTP", own={"flavor_id": single})
@@ -111,7 +111,9 @@ def test_a_flavor_says_on_how_many_nodes_it_runs(lab: Lab, stage: Stage) -> None
         until(lambda: {node: len(masters(lab, node)) for node in NODES} == running, "it runs on that node")
         assert by(get(stage.namespace, ALONE, times=10)) == all_
         change(lab, made, "PUT", f"loadbalancers/{made.id}/failover")
-        assert ports(lab, made)[0]["id"] == its["id"]
+        (moved,) = ports(lab, made)
+        assert (moved["id"], moved["fixed_ips"]) == (its["id"], its["fixed_ips"])
+        assert moved["binding:host_id"] != its["binding:host_id"]
         assert by(get(stage.namespace, ALONE, times=10)) == all_
         made.close()
 

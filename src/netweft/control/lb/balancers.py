@@ -85,8 +85,10 @@ class Balancers:
         return True
 
     def fail_over(self, tx: WriteTransaction, id: str) -> None:
-        """Nobody has to take over: every node does it already.  They are asked whether they have it in place."""
+        """HAProxy goes to other nodes; what flows serve every node does already.  They are asked whether they have it
+        in place."""
         Tree.of(tx, id).begin(child=False)
+        self._proxies.move(tx, id)
 
     def _offered(self, tx: WriteTransaction, wanted: Object) -> Object:
         flavor_id, zone_id = wanted["flavor_id"], wanted["availability_zone"]

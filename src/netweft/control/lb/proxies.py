@@ -78,6 +78,11 @@ class Proxies:
         self._delete(tx, there[:surplus])
         _spread(tx, [*there[surplus:], *made])
 
+    def move(self, tx: WriteTransaction, id: str) -> None:
+        """Each of them to a node that has none, as far as there are any."""
+        held = list(tx.lock_many("ports", sorted(port["id"] for port in _of(tx, id))).values())
+        _spread(tx, held, {port[HOST] for port in held})
+
     def take_back(self, tx: WriteTransaction, id: str) -> None:
         """Before the balancer goes."""
         self._delete(tx, _of(tx, id))
