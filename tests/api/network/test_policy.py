@@ -56,6 +56,31 @@ def test_a_reader_reads(api: Api) -> None:
     assert refused(api("adam", "DELETE", f"/networks/{network['id']}")) == FORBIDDEN
 
 
+@pytest.mark.parametrize("kind", ["network", "subnet", "port", "router", "security_group", "trunk", "subnetpool"])
+def test_a_reader_tags_nothing_and_nor_does_another_project(api: Api, kind: str) -> None:
+    """By the one tag, or by all: CVE-2026-49299, CVE-2024-53916."""
+    network = api.network("alice", cidr="10.0.0.0/24")
+    made = {
+        "network": lambda: network,
+        "subnet": lambda: api.get("alice", "/subnets")["subnets"][0],
+        "port": lambda: api.make("alice", "port", network_id=network["id"]),
+        "router": lambda: api.make("alice", "router"),
+        "security_group": lambda: api.make("alice", "security_group", name="g"),
+        "trunk": lambda: api.make("alice", "trunk", port_id=api.make("alice", "port", network_id=network["id"])["id"]),
+        "subnetpool": lambda: api.make("alice", "subnetpool", name="p", prefixes=["10.9.0.0/16"]),
+    }[kind]()
+    tags = f"/{kind.replace('_', '-')}s/{made['id']}/tags"
+    assert api("alice", "PUT", f"{tags}/kept").status_code in (200, 201)
+    asked: list[tuple[str, str, Any]] = [
+        ("PUT", f"{tags}/mine", None), ("PUT", tags, {"tags": ["mine"]}), ("POST", tags, {"tags": ["mine"]}),
+        ("DELETE", f"{tags}/kept", None), ("DELETE", tags, None),
+    ]  # fmt: skip
+    for who, codes in (("adam", (403, 405)), ("bob", (404, 405))):
+        for method, path, body in asked:
+            assert api(who, method, path, *([body] if body else [])).status_code in codes, (who, method, path)
+    assert api.get("admin", tags)["tags"] == ["kept"]
+
+
 def test_a_shared_network_is_seen_and_used_but_not_touched(api: Api) -> None:
     network = api.network("admin", cidr="10.0.0.0/24", shared=True)
     assert [one["id"] for one in api.get("bob", "/networks")["networks"]] == [network["id"]]

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from tests.netns import frames
-from tests.netns.harness import Inside, Lab, until
+from tests.netns.harness import Inside, Lab, group_of, until
 from tests.netns.inside.pings import checksum
 from tests.netns.l3.test_gateways import BEHIND, BEHIND_6, Stage, own_address
 from tests.netns.l3.test_gateways import stage as stage
@@ -234,6 +234,44 @@ def test_what_a_floating_ip_let_in_ends_with_it(lab: Lab, stage: Stage, floating
         now = leaves_by(lab, red, there, own_address(lab, stage))
         send_outside(lab, [answer(asked, b"after"), answer(now, b"fence")])
         assert [frame for frame in until_heard(here, b"fence") if b"after" in frame] == []
+
+
+@pytest.mark.parametrize("by", ["floating IP", "forwarded port"])
+def test_who_may_only_answer_says_no_more_once_nobody_can_ask(lab: Lab, stage: Stage, floating: str, by: str) -> None:
+    """Its answers would go on by the gateway's address, for as long as it sends them."""
+    red = stage.red
+    with lab.cloud() as cloud:
+        id, groups = cloud.list("floatingips", floating_ip_address=floating)[0]["id"], lab.port(red)["security_groups"]
+        only = group_of(cloud, "only answers", [{"direction": "ingress", "ethertype": "IPv4", "protocol": "udp"}])
+        cloud.update("ports", red.port_id, {"security_groups": [only]})
+        forwarded = f"floatingips/{id}/port_forwardings"
+        if by == "forwarded port":
+            cloud.update("floatingips", id, {"port_id": None})
+            to = {"internal_port_id": red.port_id, "internal_ip_address": address(red), "internal_port": PORT}
+            made = {"protocol": "udp", "external_port": PORT, **to}
+            forwarded += "/" + cloud.request("POST", forwarded, {"port_forwarding": made})["port_forwarding"]["id"]
+    with lab.inside_namespace(outside(lab), "capture") as there, lab.inside(red, "capture") as here:
+        with lab.inside_namespace(outside(lab), "say", floating, str(PORT), "8"):
+            its_answer = answer(heard(here, bytes(range(8))), b"answer")
+
+        def says() -> bool:
+            lab.send_frames(red, its_answer)
+            while line := there.line_within(0.5):
+                if b"answer" in bytes.fromhex(line):
+                    return True
+            return False
+
+        until(says, "it answers")
+        with lab.cloud() as cloud:
+            if by == "forwarded port":
+                cloud.request("DELETE", forwarded)
+            else:
+                cloud.update("floatingips", id, {"port_id": None})
+        until(lambda: not says(), "it says no more", 10)
+        assert not any(says() for _ in range(5))
+    with lab.cloud() as cloud:
+        cloud.update("ports", red.port_id, {"security_groups": groups})
+        cloud.delete("security-groups", only)
 
 
 def leaves_by(lab: Lab, vm: Vm, there: Inside, source: str) -> bytes:

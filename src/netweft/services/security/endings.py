@@ -8,6 +8,7 @@ allowed for: the next one with that address would get its answers, whatever its 
     port gone to another node, and still known here   those that nobody here has a part in end, here
     a router routes no more from one network to another   those between the two
     a load balancer leads no more to a member             those of its clients with that member (lb.endings)
+    a floating IP, or a port of one, leads no more to it  what has been asked from outside, there (translated_endings)
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from netweft.dataplane.openflow.conntrack import Connections
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_SCTP, PROTO_TCP, PROTO_UDP
@@ -26,6 +28,7 @@ from netweft.services.addresses import Prefix, address, link_local, mac, parsed,
 from netweft.services.fields import BALANCED_ZONE, ENDED, NOBODY
 from netweft.services.l2.announce import Packet
 from netweft.services.lb.endings import Balanced, Tree, unbalanced
+from netweft.services.security.translated_endings import Translated, matcher, untranslated
 
 NONSENSE = (ValueError, TypeError, AttributeError)  # as an address
 FORGETTABLE = (PROTO_ICMP, PROTO_TCP, PROTO_UDP, PROTO_SCTP)
@@ -37,12 +40,14 @@ _LINK_LOCAL = prefix("fe80::/10")
 class Ended(Struct, frozen=True):
     """Of the connections of this network those with this address, or with one of this range; empty: those in which no
     port here has a part.  kept: what of the range is held as before.
-    balanced: those only that its clients have by a load balancer, and are led so."""
+    balanced: those only that its clients have by a load balancer, and are led so.
+    translated: those only that have come to it so."""
 
     network_id: str
     address: str = ""
     kept: frozenset[str] = frozenset()
     balanced: Balanced | None = None
+    translated: Translated | None = None
 
     def zone(self, vlan: int) -> int:
         """vlan: the network's."""
@@ -78,7 +83,15 @@ def ended(before: NodeView, after: NodeView, keys: Collection[Key], tree: Tree |
                 found.add(Ended(was.network_id, text(lost), frozenset(map(text, kept))))
         if now and id in before.ports and id not in after.ports:
             found.add(Ended(was.network_id))
-    return frozenset(found) | _parted(before, after, keys) | frozenset(_unbalanced(before, after, keys, tree))
+    found |= _parted(before, after, keys)
+    return frozenset(found).union(_unbalanced(before, after, keys, tree), _untranslated(before, after, keys))
+
+
+def _untranslated(before: NodeView, after: NodeView, keys: Collection[Key]) -> Iterator[Ended]:
+    """Where the port is, of one that stays here: it answers by what is tracked here, however it leaves."""
+    for port, gone in untranslated(before, after, keys):
+        near = {net.cidr for net in before.subnets.values() if net.network_id in _routed_with(port.network_id, before)}
+        yield Ended(port.network_id, gone.address, translated=replace(gone, near=frozenset(near)))
 
 
 def _unbalanced(before: NodeView, after: NodeView, keys: Collection[Key], tree: Tree | None) -> Iterator[Ended]:
@@ -129,7 +142,8 @@ def chosen(
 class _Over:
     def __init__(self, ends: Sequence[Ended], ports: Iterable[Port]) -> None:
         self._balanced = {end.balanced for end in ends if end.balanced}
-        ends = [end for end in ends if not end.balanced]
+        self._translated = [matcher(end.translated) for end in ends if end.translated]
+        ends = [end for end in ends if not (end.balanced or end.translated)]
         self._ends = [Range([prefix(end.address)], map(prefix, end.kept)) for end in ends if end.address]
         idle = any(not end.address for end in ends)
         self._here = Range(one for port in ports for one in held_by(port).all) if idle else None
@@ -138,6 +152,8 @@ class _Over:
         if self._balanced:
             led = (connection.dst, connection.dport, connection.answers_from, connection.answering_port)
             return Balanced(connection.protocol, *led) in self._balanced
+        if any(matches(connection) for matches in self._translated):
+            return True
         both = [address(connection.src), address(connection.dst)]
         if any(end in ended for ended in self._ends for end in both):
             return True

@@ -8,7 +8,21 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from netweft.dataplane.unixctl.conntrack import Connection
-from netweft.model import AddressPair, FixedIp, Key, NodeView, Object, Peer, Port, RouterPort, Subnet, key_of, view_of
+from netweft.model import (
+    AddressPair,
+    FixedIp,
+    FloatingIp,
+    Key,
+    NodeView,
+    Object,
+    Peer,
+    Port,
+    PortForwarding,
+    RouterPort,
+    Subnet,
+    key_of,
+    view_of,
+)
 from netweft.services.addresses import Prefix, prefix, text, within
 from netweft.services.security.endings import Ended, chosen, ended
 
@@ -91,6 +105,56 @@ def test_what_is_between_networks_that_no_router_joins_any_more() -> None:
     }
     by_another = [router_port(4, "r2", "n"), router_port(5, "r2", "l")]
     assert over(view(*subnets, *joined, *by_another), view(*subnets, *joined[1:], *by_another)) == frozenset()
+
+
+def floating_ip(to: str) -> FloatingIp:
+    return FloatingIp(
+        id="f", router_id="r", floating_network_id="e", floating_ip_address="203.0.113.9", fixed_ip_address=to,
+        port_id="p0",
+    )  # fmt: skip
+
+
+def forwarding(first: int) -> PortForwarding:
+    return PortForwarding(
+        id="f", floating_network_id="e", floating_ip_address="203.0.113.9", internal_ip_address="10.0.0.1", protocol=17,
+        external_first=first, external_last=first, internal_first=first, internal_last=first, router_id="r",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "ends"),
+    [
+        (floating_ip("10.0.0.1"), None, {"asked", "at another port", "ping"}),
+        (floating_ip("10.0.0.1"), floating_ip("10.0.0.2"), {"asked", "at another port", "ping"}),
+        (floating_ip("10.0.0.1"), replace(floating_ip("10.0.0.1"), led=2, qos_policy_id="q"), set()),
+        (forwarding(53), None, {"asked"}),
+        (forwarding(53), replace(forwarding(53), external_last=54), {"asked"}),
+        (None, floating_ip("10.0.0.1"), set()),
+    ],
+)
+def test_what_was_asked_from_outside_ends_with_what_led_to_it(
+    was: Object | None, now: Object | None, ends: set[str]
+) -> None:
+    stays: list[Object] = [
+        port(0, ("10.0.0.1",)),
+        port(1, ("10.0.0.2",)),
+        router_port(0, "r", "n"),
+        router_port(1, "r", "m"),
+    ]
+    for net, cidr in (("n", "10.0.0.0/24"), ("m", "10.0.1.0/24")):
+        stays.append(Subnet(id=net, network_id=net, ip_version=4, cidr=cidr))
+    before, after = (view(*stays, *([one] if one else [])) for one in (was, now))
+    found = over(before, after)
+    tracked = {
+        "asked": Connection(zone=1, protocol=17, src="192.0.2.1", dst="10.0.0.1", sport=9, dport=53),
+        "at another port": Connection(zone=1, protocol=17, src="192.0.2.1", dst="10.0.0.1", sport=9, dport=54),
+        "ping": Connection(zone=1, protocol=1, src="192.0.2.1", dst="10.0.0.1", icmp=(1, 8, 0)),
+        "its own": Connection(zone=1, protocol=17, src="10.0.0.1", dst="192.0.2.1", sport=53, dport=9),
+        "from inside": Connection(zone=1, protocol=17, src="10.0.1.7", dst="10.0.0.1", sport=9, dport=53),
+        "another's": Connection(zone=1, protocol=17, src="192.0.2.1", dst="10.0.0.2", sport=9, dport=53),
+    }
+    over_now = list(chosen(tracked.values(), {1: list(found)}, {}))
+    assert {what for what, one in tracked.items() if one in over_now} == ends
 
 
 def test_nonsense_stops_nobody() -> None:
