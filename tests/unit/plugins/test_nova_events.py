@@ -140,9 +140,26 @@ async def test_none_of_them_known_is_the_end_of_it() -> None:
 
 
 async def test_one_bad_event_does_not_spoil_the_others() -> None:
-    nova = Nova(Answer(400), Answer(200, (200,)), Answer(400), Answer(200, (200,)))
+    nova = Nova(Answer(400), Answer(200, (200,)), Answer(400), Answer(400), Answer(200, (200,)))
     outcome = await NovaEvents(nova).apply(PLUG)
     assert (set(outcome.done), set(outcome.dropped)) == ({"a", "c"}, {"b"})
+
+
+async def test_one_that_breaks_nova_does_not_keep_the_others_waiting() -> None:
+    """A server whose cell is away: Nova says 500, of all that it was told at once."""
+
+    class OfCells(Nova):
+        async def post(self, told: Sequence[Event]) -> Answer:
+            self.asked.append(list(told))
+            return Answer(500 if any(event["tag"] == "b" for event in told) else 200)
+
+    follower = NovaEvents(nova := OfCells())
+    for _ in range(2 * TRIES):
+        outcome = await follower.apply(PLUG)
+        assert (set(outcome.done), set(outcome.again)) == ({"a", "c"}, {"b"})
+    assert len(nova.asked) == 2 * TRIES * 5
+    with pytest.raises(Unreachable):
+        await follower.apply([PLUG[1]])
 
 
 async def test_a_nova_that_is_away_gets_everything_again() -> None:

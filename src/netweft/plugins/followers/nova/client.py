@@ -17,7 +17,7 @@ from netweft.settings import ServerSettings
 
 PATH = "/os-server-external-events"
 TIMEOUT_SECONDS = 20.0
-TAKEN = (400, 404, 422)  # answers to an event; all else is Nova being away
+TAKEN = (400, 404, 422, 500)  # answers to an event; all else is Nova being away
 
 
 class NovaClient:

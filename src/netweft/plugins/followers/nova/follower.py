@@ -4,7 +4,8 @@
 code 422                     the server has no host yet: again, a few times
 code 404, 400                no such server, or an event that this Nova does not know: dropped
 HTTP 404                     none of them is known: dropped
-HTTP 400, one event          dropped; several: each by itself, for one of them may be at fault
+HTTP 400, one event          dropped; several: by halves, for one of them may be at fault
+HTTP 500                     likewise, and that one comes again: its cell is away, say, and the others' are not
 all else, no answer          Nova is away, or does not know us: everything again
 """
 
@@ -15,13 +16,15 @@ from typing import Any, Protocol
 
 import msgspec
 
-from netweft.plugins.followers import Outcome
+from netweft.plugins.followers import Outcome, Unreachable
 from netweft.plugins.followers.nova.events import Event, Told, desired, events
 from netweft.reconcile.plan import Step
 from netweft.store import Object
 
 TRIES = 5  # of what Nova cannot take yet, for one server
-NOT_YET, DROPPED = 422, (400, 404)
+DROPPED = (400, 404)
+BROKEN = 500
+OF_ONE = (400, BROKEN)  # maybe
 _told = partial(msgspec.convert, type=Told)
 
 
@@ -60,7 +63,10 @@ class NovaEvents:
         again, dropped = dict[str, str](), dict[str, str]()
         for place in range(max(map(len, due.values()), default=0)):
             batch = [(key, found[place]) for key, found in due.items() if place < len(found) and key not in again]
-            for key, code in (await self._tell(batch)).items():
+            refused = await self._tell(batch)
+            if batch and list(refused.values()) == [BROKEN] * len(batch):
+                raise Unreachable(f"Nova answers {BROKEN}")
+            for key, code in refused.items():
                 event = due[key][place]
                 why = f"Nova answers {code} to {event['name']} for server {event['server_uuid']}"
                 (dropped if self._never_taken(key, event, code) else again)[key] = why
@@ -72,18 +78,16 @@ class NovaEvents:
     def _never_taken(self, key: str, event: Event, code: int) -> bool:
         tried = key, event["server_uuid"]
         self._tries[tried] += 1
-        return code in DROPPED or self._tries[tried] >= TRIES
+        return code in DROPPED or (code != BROKEN and self._tries[tried] >= TRIES)
 
     async def _tell(self, batch: Sequence[tuple[str, Event]]) -> dict[str, int]:
         """The codes of those that Nova did not take."""
         if not batch:
             return {}
         answer = await self._client.post([event for _, event in batch])
-        if answer.status == 400 and len(batch) > 1:
-            failed: dict[str, int] = {}
-            for one in batch:
-                failed |= await self._tell([one])
-            return failed
+        if answer.status in OF_ONE and len(batch) > 1:
+            middle = len(batch) // 2
+            return await self._tell(batch[:middle]) | await self._tell(batch[middle:])
         codes: Sequence[int] = answer.codes
         if len(codes) != len(batch):
             codes = [200 if answer.status < 300 else answer.status] * len(batch)
