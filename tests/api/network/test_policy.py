@@ -60,15 +60,15 @@ def test_a_reader_reads(api: Api) -> None:
 def test_a_reader_tags_nothing_and_nor_does_another_project(api: Api, kind: str) -> None:
     """By the one tag, or by all: CVE-2026-49299, CVE-2024-53916."""
     network = api.network("alice", cidr="10.0.0.0/24")
-    made = {
-        "network": lambda: network,
-        "subnet": lambda: api.get("alice", "/subnets")["subnets"][0],
-        "port": lambda: api.make("alice", "port", network_id=network["id"]),
-        "router": lambda: api.make("alice", "router"),
-        "security_group": lambda: api.make("alice", "security_group", name="g"),
-        "trunk": lambda: api.make("alice", "trunk", port_id=api.make("alice", "port", network_id=network["id"])["id"]),
-        "subnetpool": lambda: api.make("alice", "subnetpool", name="p", prefixes=["10.9.0.0/16"]),
-    }[kind]()
+    makes: dict[str, dict[str, Any]] = {
+        "port": {"network_id": network["id"]},
+        "router": {},
+        "security_group": {"name": "g"},
+        "trunk": {"port_id": api.make("alice", "port", network_id=network["id"])["id"]},
+        "subnetpool": {"name": "p", "prefixes": ["10.9.0.0/16"]},
+    }
+    there = {"network": network, "subnet": api.get("alice", "/subnets")["subnets"][0]}
+    made = there.get(kind) or api.make("alice", kind, **makes[kind])
     tags = f"/{kind.replace('_', '-')}s/{made['id']}/tags"
     assert api("alice", "PUT", f"{tags}/kept").status_code in (200, 201)
     asked: list[tuple[str, str, Any]] = [
