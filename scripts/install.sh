@@ -61,13 +61,17 @@ install_packages() {
     quietly env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
 }
 
+# The distribution's own, which hypervisors have, before another one on the PATH: what 3.11.2 gets wrong 3.11.7 need not.
+PYTHON=/usr/bin/python3
+"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || PYTHON=python3
+
 install_python() {
     local stamp=.venv/.installed-from wanted
     # the path too: a work tree that was moved needs its scripts written anew
-    wanted=$({ cat requirements.lock pyproject.toml setup.py src/netweft/dataplane/stt/native/*; pwd; command -v gcc || true; } | sha256sum)
+    wanted=$({ cat requirements.lock pyproject.toml setup.py src/netweft/dataplane/stt/native/*; pwd; command -v gcc || true; "$PYTHON" -V; } | sha256sum)
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null && return
-    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 or newer is needed"
-    .venv/bin/python -c '' 2>/dev/null || quietly python3 -m venv --clear .venv
+    "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 or newer is needed"
+    [ "$(.venv/bin/python -V 2>/dev/null)" = "$("$PYTHON" -V)" ] || quietly "$PYTHON" -m venv --clear .venv
     say python "installing requirements.lock into .venv"
     quietly .venv/bin/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
     quietly .venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -79,7 +83,7 @@ install_beside() { # what tests use of others, in an environment of its own, .ve
     wanted=$({ cat "$lock"; pwd; } | sha256sum)
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
     say python "installing $lock into .venv/$name"
-    quietly python3 -m venv --clear ".venv/$name"
+    quietly "$PYTHON" -m venv --clear ".venv/$name"
     quietly ".venv/$name/bin/python" -m pip install --disable-pip-version-check --require-hashes -r "$lock"
     echo "$wanted" >"$stamp"
 }
