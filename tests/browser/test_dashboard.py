@@ -11,7 +11,7 @@ LIVE_MS = 5_000  # on a busy machine; bench/dashboard.py measures
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
 
 
-def test_who_has_the_wrong_password_is_told_so(opened: Callable[..., Dashboard]) -> None:
+def test_a_wrong_password_is_an_error_on_the_page(opened: Callable[..., Dashboard]) -> None:
     dashboard = opened().log_in("alice", "wrong")
     dashboard.see("is not right")
     assert dashboard.page.input_value("#password") == ""

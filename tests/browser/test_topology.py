@@ -154,7 +154,7 @@ def test_an_admins_project_holds_no_others_changes(admins: Dashboard, cloud: Clo
 
 
 @pytest.mark.parametrize("view", ["topology", "networks"])
-def test_a_server_that_is_busy_is_asked_again(alices: Dashboard, shop: Shop, view: str) -> None:
+def test_a_request_to_a_busy_server_is_sent_again(alices: Dashboard, shop: Shop, view: str) -> None:
     """Nothing has changed meanwhile that would tell the page to look."""
     asked = 0
 

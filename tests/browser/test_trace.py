@@ -138,7 +138,7 @@ def test_what_each_node_does_with_it_is_shown_to_admins(admins: Dashboard, cloud
         assert admins.violations() == []
 
 
-def test_what_cannot_be_asked_is_said_in_the_apis_words(alices: Dashboard) -> None:
+def test_a_bad_request_is_shown_in_the_apis_words(alices: Dashboard) -> None:
     alices.at("trace?from=nobody&to=10.1.2.3").see("nobody")
     assert alices.page.locator(".refusal").count() == 1
     alices.faults.clear()

@@ -20,7 +20,7 @@ from netweft.wire.causes import Cause
 from netweft.wire.messages import Delta
 
 
-async def test_up_is_told_only_when_the_flows_are_in_place(tmp_path: Path) -> None:
+async def test_up_is_reported_only_when_the_flows_are_in_place(tmp_path: Path) -> None:
     world = AgentWorld(tmp_path)
     await world.start()
     world.see(world.desired.view, OBJECTS)
@@ -157,7 +157,7 @@ async def test_a_complete_report_is_of_its_sessions_view(tmp_path: Path) -> None
     assert [report[wanted.id] for report in world.complete] == [PortState.DOWN]
 
 
-async def test_a_refused_flow_is_told_of_its_port(tmp_path: Path) -> None:
+async def test_a_refused_flow_is_reported_of_its_port(tmp_path: Path) -> None:
     """The others are served, also when the agent is new; and it is tried again."""
     refused = {object_bits(PORTS[0].id)}
 

@@ -48,7 +48,7 @@ def ways(told: Iterable[Tracked]) -> Ways:
 
 
 @pytest.mark.parametrize("change", LEAVES)
-async def test_what_leaves_is_told(change: str, tmp_path: Path) -> None:
+async def test_what_leaves_is_sent(change: str, tmp_path: Path) -> None:
     before, after, expected = LEAVES[change]
     story = Story(tmp_path, before, after)
     world = await story.begin()
@@ -56,7 +56,7 @@ async def test_what_leaves_is_told(change: str, tmp_path: Path) -> None:
     assert ways(world.left.get(A1.id, ())) == expected
 
 
-async def test_killed_at_any_step_nothing_is_told_that_is_not_so(tmp_path: Path) -> None:
+async def test_killed_at_any_step_nothing_is_reported_that_is_not_so(tmp_path: Path) -> None:
     """By the one that is killed, or the next, which knows no more than is on the disk; and what has to end, ends."""
     before, after, expected = LEAVES["bound elsewhere"]
     story = Story(tmp_path, before, after)
@@ -142,7 +142,7 @@ async def test_the_next_agent_begins_again(tmp_path: Path) -> None:
     assert story.world.taken_up == {AWAY.id: first.at}
 
 
-async def test_a_server_that_did_not_hear_is_told_again(tmp_path: Path) -> None:
+async def test_a_lost_report_is_sent_again(tmp_path: Path) -> None:
     story = Arrival(tmp_path)
     before, _ = await story.told(first := told())
     story.world.taken_up.clear()

@@ -166,7 +166,7 @@ def test_nodes_that_share_a_network_load_it_once() -> None:
 
 
 @pytest.mark.parametrize("touched", ["status", "device_id", "binding:profile"])
-def test_what_a_node_is_not_told_is_no_change_to_it(touched: str) -> None:
+def test_what_a_node_is_not_sent_is_no_change_to_it(touched: str) -> None:
     region, interest = big_network(ports=4, nodes=2)
     row = region.rows["ports", "p1"]
     region.write(Put("ports", {**row, touched: "other"}))

@@ -230,7 +230,7 @@ async def test_a_change_that_had_to_wait_for_an_older_transaction_comes_soon_aft
         assert set(stage.views["hv1"].ports) == {"p1"}
 
 
-async def test_what_another_server_writes_is_told_here(store: Store, url: str) -> None:
+async def test_what_another_server_writes_is_sent_here(store: Store, url: str) -> None:
     write(store, Put("networks", {"id": "n1"}))
     another = Store.open(url)
     async with Stage(store) as stage:

@@ -84,7 +84,7 @@ def driven(lab: Lab, folder: Path, ports: Sequence[str], keys: str = "") -> Iter
         yield config
 
 
-def test_vms_talk_because_faucet_was_told_their_vlan(lab: Lab, tmp_path: Path) -> None:
+def test_vms_talk_because_faucet_has_their_vlan(lab: Lab, tmp_path: Path) -> None:
     lab.let_strangers_in()
     with driven(lab, tmp_path, PORTS) as config:
         network = lab.network("10.20.0.0/24", **vlan(140))

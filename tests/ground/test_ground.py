@@ -41,7 +41,7 @@ def test_names_are_unique() -> None:
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.look.__name__)
-async def test_it_can_be_asked(probe: Probe) -> None:
+async def test_it_answers_queries(probe: Probe) -> None:
     async with stage("netdev") as there:
         assert isinstance(there, Stage)
         seen = await probe.look(there)

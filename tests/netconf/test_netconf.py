@@ -136,7 +136,7 @@ async def test_a_bond_is_made_and_carries_the_vlans(device: NetconfSwitch, drive
     assert "Port-Channel7" not in await device.running()
 
 
-async def test_its_words_are_told_of_what_it_refuses_and_the_rest_is_done(
+async def test_its_words_are_reported_of_what_it_refuses_and_the_rest_is_done(
     device: NetconfSwitch, driver: Driver
 ) -> None:
     refused = await driver.apply(made("tagged e1 101", "tagged e9 101", "tagged e2 101"))

@@ -94,7 +94,7 @@ def test_a_real_machine_takes_commands_too(name: str) -> None:
         (("vm", "exec", "x", "--", "true"), "no VM 'x'"),
     ],
 )
-def test_mistakes_are_told_in_a_line(name: str, words: tuple[str, ...], message: str) -> None:
+def test_mistakes_are_one_line(name: str, words: tuple[str, ...], message: str) -> None:
     split = words.index("--") if "--" in words else len(words)
     done = run(*words[:split], "--name", name, *words[split:], check=False)
     assert done.returncode in (1, 2)

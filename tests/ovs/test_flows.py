@@ -65,7 +65,7 @@ async def test_a_prefix_is_written_as_one(ovs: Sandbox, bridge: str, switch: Ope
 
 
 @pytest.mark.parametrize(("state", "taken"), OF_A_CONNECTION)
-async def test_of_which_packets_it_may_be_asked_what_their_connection_began_with(
+async def test_which_packets_may_match_their_connections_original_tuple(
     switch: OpenFlowConnection, state: tuple[int, int | None] | None, taken: bool
 ) -> None:
     """As tests/unit/dataplane/test_fields.py has it."""

@@ -52,7 +52,7 @@ async def test_who_takes_packets_shows_first_fragments_and_says_when_they_are_no
     assert "nx-match" in await asyncio.to_thread(ovs.ofctl, "get-frags", bridge)
 
 
-def test_what_is_asked_for_is_the_most_that_conntrack_takes(own_ovs: Sandbox) -> None:
+def test_the_largest_that_conntrack_takes_is_used(own_ovs: Sandbox) -> None:
     def most(number: int) -> str:
         own_ovs.appctl("dpctl/ipf-set-max-nfrags", f"{number}")
         (found,) = re.findall(r"max num frags \(v4/v6\): (\d+)", own_ovs.appctl("dpctl/ipf-get-status"))

@@ -103,7 +103,7 @@ async def test_an_address_of_ours_too_many_is_not_in_place(links: HostLinks) -> 
     assert [one.ip for one in kernel_state.addresses() if one.ours] == ["10.9.8.7"]
 
 
-async def test_what_cannot_be_had_is_told(links: HostLinks) -> None:
+async def test_what_cannot_be_had_is_reported(links: HostLinks) -> None:
     side = LinksSide(lambda: None)
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(side.run())
@@ -161,7 +161,7 @@ async def test_no_such_interface(links: HostLinks) -> None:
         await links.ensure_up("D-none")
 
 
-def test_changes_are_told_also_on_uvloop() -> None:
+def test_changes_are_reported_also_on_uvloop() -> None:
     async def watch() -> None:
         heard: asyncio.Queue[frozenset[str] | None] = asyncio.Queue()
         links, monitor = HostLinks(), HostMonitor(heard.put_nowait)

@@ -103,7 +103,7 @@ def test_it_goes_on_with_whoever_leads(cluster: Cluster) -> None:
     assert found.split() == ["neutron-net-1"]
 
 
-def test_one_that_does_not_lead_is_not_asked(cluster: Cluster) -> None:
+def test_one_that_is_not_the_leader_is_not_used(cluster: Cluster) -> None:
     leader = cluster.leader()
     others = ",".join(one for one in cluster.remote(last=leader).split(",")[:2])
 

@@ -43,7 +43,7 @@ def wire(lab: Lab, switch: SwitchVm) -> None:
         vsctl(lab.layout.fabric, *words)
 
 
-def test_a_linux_switch_forwards_what_it_is_told(lab: Lab, tmp_path: Path) -> None:
+def test_a_linux_switch_forwards_what_it_is_configured_for(lab: Lab, tmp_path: Path) -> None:
     lab.let_strangers_in()
     switch = SwitchVm(tmp_path, (f"{lab.layout.lab}a", f"{lab.layout.lab}b"))
     with switch.running():

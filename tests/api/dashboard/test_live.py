@@ -89,7 +89,7 @@ async def opened(browser: Browser, **headers: str) -> AsyncIterator[Socket]:
             await task
 
 
-async def test_a_page_is_told_at_once_what_is_its_own(alices: Browser, admin: Caller) -> None:
+async def test_a_page_gets_at_once_what_is_its_own(alices: Browser, admin: Caller) -> None:
     async with opened(alices) as socket:
         assert socket.said[0].keys() == {"revision", "reload"}
         made = await alices("POST", "api/v2.0/networks", {"network": {"name": "mine"}})
@@ -122,7 +122,7 @@ async def test_nobody_hears_of_what_they_cannot_see(alices: Browser, admin: Call
         assert other not in str(socket.said)
 
 
-async def test_load_balancers_are_told_to_who_may_see_them(alices: Browser, admin: Caller) -> None:
+async def test_load_balancers_are_shown_to_who_may_see_them(alices: Browser, admin: Caller) -> None:
     """Also those below: by the policy of their own API."""
     network = (await admin("POST", "/v2.0/networks", {"network": {"shared": True}})).json()["network"]["id"]
     subnet = {"network_id": network, "ip_version": 4, "cidr": "10.0.0.0/24"}
@@ -208,7 +208,7 @@ async def test_the_oldest_of_too_many_pages_of_one_user_gives_way(
         assert second.closed is None
 
 
-async def test_what_is_too_much_to_be_told_one_by_one(alices: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_too_much_to_be_sent_one_by_one(alices: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower, "MANY", 1)
     async with opened(alices) as socket:
         await alices("POST", "api/v2.0/networks", {"networks": [{}, {}, {}]})

@@ -45,7 +45,7 @@ async def test_a_servers_name_and_state(shes: Browser, nova: Nova, alice: Alice)
     assert await told(shes, id.upper()) == found and len(nova.asked) == 1, "it is kept for a moment"
 
 
-async def test_many_are_asked_for_at_once(shes: Browser, nova: Nova, alice: Alice) -> None:
+async def test_many_are_requested_at_once(shes: Browser, nova: Nova, alice: Alice) -> None:
     ids = [nova.add(alice.project_id, f"web{at}") for at in range(20)]
     theirs, none = nova.add("another project", "theirs"), str(uuid.uuid4())
     found = await told(shes, *ids, theirs, none)
@@ -54,7 +54,7 @@ async def test_many_are_asked_for_at_once(shes: Browser, nova: Nova, alice: Alic
     assert "theirs" not in str(found)
 
 
-async def test_an_admin_is_told_of_all_and_where_they_are(browser: Browser, nova: Nova, password: str) -> None:
+async def test_an_admin_sees_all_and_their_hosts(browser: Browser, nova: Nova, password: str) -> None:
     await browser.log_in("admin", password, project="admin")
     nova.known[browser.token] = ("admin", True)
     ids = [nova.add(f"project {at}", f"vm{at}") for at in range(6)]
@@ -153,7 +153,7 @@ async def test_what_is_no_server_is_refused(shes: Browser, nova: Nova, query: st
     assert nova.asked == []
 
 
-async def test_only_the_page_asks(shes: Browser, nova: Nova, alice: Alice, nobody: Caller) -> None:
+async def test_only_the_page_may_request_it(shes: Browser, nova: Nova, alice: Alice, nobody: Caller) -> None:
     path = f"servers?id={nova.add(alice.project_id, 'web')}"
     shes.origin = "https://evil.example"
     assert (await shes("GET", path)).status_code == 403

@@ -13,7 +13,7 @@ def said(answer: Any) -> str:
     return str(answer.json()["NeutronError"]["message"])
 
 
-async def test_who_logs_in_is_told_all_but_the_token(browser: Browser, alice: Alice) -> None:
+async def test_a_login_shows_all_but_the_token(browser: Browser, alice: Alice) -> None:
     answer = await browser.log_in("alice", alice.password)
     assert answer.status_code == 201
     assert answer.json()["user"] == {"id": alice.id, "name": "alice"}
@@ -103,7 +103,7 @@ async def test_nothing_else_is_behind(alices: Browser, path: str) -> None:
         assert (await alices(method, path)).status_code == 404
 
 
-async def test_a_certificate_is_stored_and_never_told(alices: Browser) -> None:
+async def test_a_certificate_is_stored_and_never_shown(alices: Browser) -> None:
     """The page learns which there are, of its own project; of one that is there, too, not what is in it."""
     wanted = {"name": "www", "secret_type": "opaque", "payload": "its key", "payload_content_type": "text/plain"}
     made = await alices("POST", "api/key-manager/v1/secrets", wanted)

@@ -17,7 +17,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "REFUSED_SECONDS", 0.0)
 
 
-async def test_too_many_are_told_so_a_while_later_and_hold_nobody_up(
+async def test_too_many_get_429_after_a_delay_and_delay_no_other(
     nobody: Caller, password: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else clients that ask again at once keep all others of their address waiting."""
@@ -33,7 +33,7 @@ async def test_too_many_are_told_so_a_while_later_and_hold_nobody_up(
     await asyncio.gather(*refused, return_exceptions=True)
 
 
-async def test_too_many_are_told_when_to_come_again_and_nothing_else(nobody: Caller) -> None:
+async def test_too_many_get_retry_after_and_nothing_else(nobody: Caller) -> None:
     """Nobody can tell from it who is there."""
     answers: dict[str, list[httpx.Response]] = {}
     for user in ("admin", "stranger"):

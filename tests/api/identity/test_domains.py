@@ -176,7 +176,7 @@ async def test_there_are_no_trusts(admin: Caller, nobody: Caller, method: str) -
     assert (answer.status_code, "application credential" in answer.text) == (403, True)
 
 
-async def test_what_implies_is_told_in_the_transaction_that_made_it(
+async def test_implied_roles_are_there_in_the_transaction_that_made_them(
     admin: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The role may be gone by the time of another one."""

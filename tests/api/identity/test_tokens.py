@@ -21,7 +21,7 @@ async def test_version_discovery(nobody: Caller) -> None:
     assert v3.json()["version"]["links"] == [{"rel": "self", "href": f"{BASE}/identity/v3/"}]
 
 
-async def test_a_scoped_token_tells_all_that_clients_need(nobody: Caller, password: str) -> None:
+async def test_a_scoped_token_has_all_that_clients_need(nobody: Caller, password: str) -> None:
     answer = await nobody.login("admin", password, {"project": {"name": "admin", "domain": {"name": "Default"}}})
     token = answer.json()["token"]
     assert answer.status_code == 201

@@ -203,7 +203,7 @@ def test_a_port_waits_for_a_host(keys: Keys, store: Store) -> None:
     assert sorted(one["binding:host_id"] for one in proxy_ports(keys, balancer)) == ["", "hv1"]
 
 
-def test_nobody_makes_such_a_port_himself(keys: Keys) -> None:
+def test_users_make_no_such_ports(keys: Keys) -> None:
     balancer = keys.lb.balancer()
     body = {"network_id": balancer["vip_network_id"], "device_owner": PROXY_OWNER, "device_id": balancer["id"]}
     for who in ("alice", "admin"):

@@ -72,7 +72,7 @@ def test_what_users_can_do_wrong(stage: Stage) -> None:
     assert {"pool-no-member", "pool-unused"} <= {one["code"] for one in told(stage, empty["id"])["findings"]}
 
 
-def test_nobody_else_is_told_and_no_user_of_nodes(stage: Stage) -> None:
+def test_no_one_else_sees_it_and_no_user_sees_nodes(stage: Stage) -> None:
     stage.gone("hv1")
     for id in all_(stage):
         assert stage.lb.net("bob", "GET", f"/netweft/explain/{id}").status_code == 404

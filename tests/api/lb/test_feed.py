@@ -20,7 +20,7 @@ def events(reading: Reading) -> Iterator[Event]:
         yield from found
 
 
-def test_each_part_is_told_to_its_tenant_alone(lb: Lb, store: Store) -> None:
+def test_each_part_is_shown_to_its_tenant_alone(lb: Lb, store: Store) -> None:
     paths = tree(lb)
     kinds = {kind: one for kind, one in told(resources(store, ServerSettings()), store).items() if kind in KINDS}
     readings = {who: Reading(store, kinds, PEOPLE[who]) for who in ("alice", "bob")}

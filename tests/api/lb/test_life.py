@@ -171,7 +171,7 @@ def test_l7_policies_keep_their_order(lb: Lb) -> None:
     assert order() == "c,first,b"
 
 
-def test_what_a_balancer_tells_of_disabled_ones(lb: Lb) -> None:
+def test_what_a_balancer_shows_of_disabled_ones(lb: Lb) -> None:
     balancer = lb.balancer()
     pool = lb.make("/pools", loadbalancer_id=balancer["id"], **HTTP_POOL)
     member = lb.make(f"/pools/{pool['id']}/members", **MEMBERS[0])

@@ -122,7 +122,7 @@ def whole(stage: Stage) -> Any:
     return stage.balancer(listeners=[listener], pools=[pool])
 
 
-def test_all_at_once_and_what_octavia_is_told_of_it(stage: Stage) -> None:
+def test_all_at_once_and_its_statuses_in_octavia(stage: Stage) -> None:
     stage.driver.loadbalancer_create(whole(stage))
     stage.follower.tell_statuses()
     (_, status), *_ = stage.told
@@ -147,7 +147,7 @@ def test_all_at_once_and_what_octavia_is_told_of_it(stage: Stage) -> None:
     assert {"id": "octavia-1", "provisioning_status": "DELETED"} in stage.told[0][1]["loadbalancers"]
 
 
-def test_what_netweft_refuses_octavia_is_told_in_words(stage: Stage) -> None:
+def test_what_netweft_refuses_octavia_gets_in_words(stage: Stage) -> None:
     stage.driver.loadbalancer_create(stage.balancer())
     pool = data_models.Pool(
         pool_id="p", loadbalancer_id="octavia-1", protocol="TCP", lb_algorithm="WORST", project_id=PROJECT

@@ -97,7 +97,7 @@ def test_a_number_of_nodes_that_is_none(lb: Lb, value: str) -> None:
     assert "haproxy_nodes cannot be" in message
 
 
-def test_all_settings_are_told(lb: Lb) -> None:
+def test_all_settings_are_listed(lb: Lb) -> None:
     def told(what: str) -> set[str]:
         found = lb("admin", "GET", f"/providers/netweft/{what}").json()[what]
         assert not any(sign in one["description"] for one in found for sign in ",:"), "tempest.conf can't say it"

@@ -143,7 +143,7 @@ def test_without_a_token(lb: Lb) -> None:
     assert (versions[-1]["id"], versions[-1]["status"]) == ("v2.30", "CURRENT")
 
 
-def test_activity_tells_of_it_whose_it_is(lb: Lb) -> None:
+def test_activity_shows_it_to_its_project(lb: Lb) -> None:
     """All kinds, while they are there and when they are deleted; a balancer is called by its name."""
     paths = tree(lb)
     lb.put(paths["loadbalancer"], name="front")

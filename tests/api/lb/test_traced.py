@@ -47,7 +47,7 @@ def test_its_owner_sees_how_it_goes_on(lb: Lb, there: dict[str, Any]) -> None:
     assert "--allowed-cidr 10.0.0." in refused["fix"]
 
 
-def test_another_project_is_told_nothing_of_it(lb: Lb, there: dict[str, Any]) -> None:
+def test_another_project_learns_nothing_of_it(lb: Lb, there: dict[str, Any]) -> None:
     for port in (80, 81):
         said = json.dumps(traced(lb, "bob", there["vip"], port))
         for id in (there["balancer"]["id"], there["listener"], there["pool"]):

@@ -52,7 +52,7 @@ def test_a_port_that_was_there_is_let_go_with_the_balancer(lb: Lb, store: Store)
         assert not tx.held(wire_hosts.scope("hv2"))
 
 
-def test_a_node_that_answers_is_told_without_a_port_there(lb: Lb, store: Store) -> None:
+def test_a_node_that_answers_gets_it_without_a_port_there(lb: Lb, store: Store) -> None:
     comes(store, "hv2")
     subnet = wired(lb)
     balancer = lb.balancer(vip_subnet_id=subnet["id"])

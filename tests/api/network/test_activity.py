@@ -75,9 +75,7 @@ def test_of_each_kind_it_can_be_said_who_may_have_seen_what_is_gone(api: Api, st
         assert not every._were_seen(tx, PEOPLE["bob"], gone)
 
 
-def test_who_acts_in_another_project_now_is_not_told_names_of_the_one_before(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_in_another_project_names_of_the_one_before_are_hidden(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     api.network("alice", name="red's")
     monkeypatch.setitem(PEOPLE, "alice", msgspec.structs.replace(PEOPLE["alice"], project_id="green"))
     api.network("alice", name="green's")
@@ -107,5 +105,5 @@ def test_pages_have_everything_once(api: Api, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("query", ["?limit=0", "?limit=x", "?before=-1", "?name=x", "?before=1&before=", "?limit=-1"])
-def test_what_cannot_be_asked(api: Api, query: str) -> None:
+def test_bad_requests(api: Api, query: str) -> None:
     assert refused(api("alice", "GET", PATH + query)) == (400, "HTTPBadRequest")

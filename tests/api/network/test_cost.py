@@ -48,7 +48,7 @@ def test_statements_of_a_request(api: Api, statements: Count) -> None:
         assert statements() <= most, (method, path)
 
 
-def test_a_bulk_asks_no_more(api: Api, statements: Count) -> None:
+def test_a_bulk_needs_no_more_queries(api: Api, statements: Count) -> None:
     network = api.network("alice", "10.0.0.0/24")
     api.make("alice", "port", network_id=network["id"])
     statements()

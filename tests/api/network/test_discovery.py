@@ -69,7 +69,7 @@ def test_every_answer_has_a_request_id(api: Api) -> None:
     assert first != second
 
 
-def test_a_fault_of_ours_tells_users_nothing_but_that(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_ours_shows_users_nothing_but_that(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*arguments: object) -> None:
         raise RuntimeError("secret detail")
 

@@ -150,7 +150,7 @@ def test_a_member_learns_nothing_of_the_underlay(api: Api, store: Store, there: 
         assert api.get("alice", f"{PATH}?name={name}")["objects"] == []
 
 
-def test_others_are_told_nothing(api: Api, there: Place) -> None:
+def test_others_learn_nothing(api: Api, there: Place) -> None:
     gateway = api.get("admin", f"/ports?device_id={there.router['id']}")["ports"]
     for one in (*there.mine(), *gateway, there.agent):
         assert refused(api("bob", "GET", f"{PATH}/{one['id']}")) == (404, "NothingToExplain")

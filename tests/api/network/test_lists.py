@@ -102,7 +102,7 @@ def link(page: Any, rel: str) -> str | None:
     return next((link["href"] for link in page.get("ports_links", ()) if link["rel"] == rel), None)
 
 
-def test_pages_have_links_only_when_asked_for(api: Api, ports: list[dict[str, Any]]) -> None:
+def test_pages_have_links_only_on_request(api: Api, ports: list[dict[str, Any]]) -> None:
     assert api.get("alice", "/ports").keys() == {"ports"}
     assert api.get("alice", "/ports?limit=0").keys() == {"ports"}
     assert link(api.get("alice", "/ports?limit=9"), "next") is None

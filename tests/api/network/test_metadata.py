@@ -141,7 +141,7 @@ def test_a_chassis_learns_who_is_plugged_in_there_and_nobody_else(cloud: Cloud) 
 
 
 @pytest.mark.parametrize("said", ["", "Bearer ", "Bearer hv1.wrong", "Bearer nobody", "Basic aHYxOng="])
-def test_who_is_no_node_is_told_nothing(cloud: Cloud, said: str) -> None:
+def test_who_is_no_node_gets_nothing(cloud: Cloud, said: str) -> None:
     cloud.token("hv1")
     answer = cloud.api.client.request("POST", PATH, content=b"x", headers={"Authorization": said})
     assert answer.status_code == 401
@@ -210,7 +210,7 @@ def test_a_routers_port_has_none(cloud: Cloud) -> None:
     assert cloud.own("admin", "PUT", port["id"], hostname="a").status_code == 409
 
 
-def test_64_kib_of_user_data_are_told_as_they_are(cloud: Cloud) -> None:
+def test_64_kib_of_user_data_are_served_as_they_are(cloud: Cloud) -> None:
     port, data = cloud.port(), bytes(range(256)) * (MOST_USER_DATA // 256)
     cloud.give(port, user_data=b64encode(data).decode())
     assert cloud.asks(port, "/openstack/latest/user_data").body == data
@@ -276,7 +276,7 @@ def test_the_networks_of_an_instance_are_its_own_ports(cloud: Cloud) -> None:
     assert told["services"] == [{"type": "dns", "address": "10.9.0.53"}]
 
 
-def test_a_sub_port_asks_as_its_trunks_instance(cloud: Cloud) -> None:
+def test_a_sub_port_is_its_trunks_instance(cloud: Cloud) -> None:
     network = cloud.api.network("alice", "10.0.0.0/24")["id"]
     parent = cloud.api.make("alice", "port", network_id=network)
     sub = cloud.api.make("alice", "port", network_id=network)
@@ -326,7 +326,7 @@ def test_any_path_has_an_answer(target: str) -> None:
 # Nova
 
 
-def test_with_a_nova_it_is_asked_in_the_instances_name(make_cloud: MakeCloud) -> None:
+def test_with_a_nova_requests_are_in_the_instances_name(make_cloud: MakeCloud) -> None:
     nova = Nova()
     cloud = make_cloud(nova)
     port = cloud.port(device="d1")
@@ -346,7 +346,7 @@ def test_with_a_nova_it_is_asked_in_the_instances_name(make_cloud: MakeCloud) ->
     assert len(nova.asked) == 1
 
 
-def test_nova_is_told_the_project_of_the_port_not_of_the_instance_it_names(make_cloud: MakeCloud) -> None:
+def test_nova_gets_the_project_of_the_port_not_of_the_instance_it_names(make_cloud: MakeCloud) -> None:
     """Who writes another's instance into his port is not taken for him: Nova compares."""
     nova = Nova()
     cloud = make_cloud(nova)

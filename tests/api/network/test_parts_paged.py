@@ -64,14 +64,14 @@ def test_qos_rules(api: Api, type: str) -> None:
     "query",
     ["limit=x", "limit=-1", "sort_key=colour", "sort_dir=up", "colour=red", "page_reverse=maybe", "max_kbps=many"],
 )
-def test_what_cannot_be_asked(api: Api, query: str) -> None:
+def test_bad_requests(api: Api, query: str) -> None:
     path, _ = rules(api, "bandwidth_limit")
     assert refused(api("admin", "GET", f"{path}?{query}")) == (400, "HTTPBadRequest")
     if query != "max_kbps=many":
         assert refused(api("admin", "GET", f"{AVAILABLE}?{query}")) == (400, "HTTPBadRequest")
 
 
-def test_a_marker_tells_nothing_of_hidden_rules(api: Api) -> None:
+def test_a_marker_reveals_nothing_of_hidden_rules(api: Api) -> None:
     """Of another policy, of another type, of a policy that is only shared; or of none at all."""
     path, mine = rules(api, "bandwidth_limit", project_id="red", name="mine", shared=False)
     _, others = rules(api, "bandwidth_limit", name="admins", shared=False)

@@ -123,7 +123,7 @@ def test_policies_are_the_admins_to_make_and_the_shared_ones_everybodys_to_use(a
     assert refused(api("admin", "POST", "/networks", body)) == (404, "QosPolicyNotFound")
 
 
-def test_who_uses_a_policy_is_told_to_who_sees_them(api: Api) -> None:
+def test_who_uses_a_policy_is_shown_to_who_sees_them(api: Api) -> None:
     policy = make_policy(api, project_id="red")
     network = api.network("bob", qos_policy_id=policy["id"])
     answer = api("ann", "DELETE", f"/qos/policies/{policy['id']}")

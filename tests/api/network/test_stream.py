@@ -122,7 +122,7 @@ def test_sharing_begins_and_ends(api: Api, store: Store, kinds: dict[str, Told])
 
 
 @pytest.mark.parametrize("who", ["admin", "alice"])
-def test_who_comes_again_is_told_the_difference(api: Api, store: Store, kinds: dict[str, Told], who: str) -> None:
+def test_a_returning_caller_gets_the_difference(api: Api, store: Store, kinds: dict[str, Told], who: str) -> None:
     kept = api.network("alice", "10.0.0.0/24", name="kept")
     gone = api.network("alice", "10.1.0.0/24", name="gone")
     mirror = Mirror(store, kinds, who).follow()
@@ -168,7 +168,7 @@ def test_who_is_away_for_longer_than_the_log_reaches(
     assert mirror.follow().whole == 2 and mirror.objects == shown(api, "admin")
 
 
-def test_it_is_told_in_pieces_of_bounded_size(
+def test_it_is_sent_in_pieces_of_bounded_size(
     api: Api, store: Store, kinds: dict[str, Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "PAGE", 3)
@@ -224,7 +224,7 @@ def test_whatever_happens_and_wherever_it_is_cut_off(
 @pytest.mark.parametrize(
     "query", ["kinds=ports,nothing", "kinds=", "wait=x", "wait=-1", "wait=100000", "since=1", "wait=1.5"]
 )
-def test_what_is_asked_wrongly_is_named(api: Api, query: str) -> None:
+def test_a_bad_argument_is_named(api: Api, query: str) -> None:
     answer = api("alice", "GET", f"/netweft/feed?{query}")
     assert answer.status_code == 400
     assert query.split("=")[0] in answer.json()["NeutronError"]["message"]

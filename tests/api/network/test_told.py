@@ -19,7 +19,7 @@ def fails(content: Any) -> bytes:
     raise InvalidInput("there are no words for it")
 
 
-def test_what_cannot_be_told_is_not_done(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_nodes_cannot_read_is_not_done(api: Api, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     network = api.network("alice", "10.0.0.0/24")
     parent, sub = (api.make("alice", "port", network_id=network["id"])["id"] for _ in range(2))
     trunk = api.make("alice", "trunk", port_id=parent)["id"]
@@ -50,7 +50,7 @@ def test_what_cannot_be_told_is_not_done(api: Api, store: Store, monkeypatch: py
         assert api("admin", method, path, body).is_success, path
 
 
-def test_a_node_whose_token_cannot_be_told_is_not_there(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_whose_token_cannot_be_stored_is_not_there(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client(Starlette(routes=nodes.routes(store, authenticate)))
 
     def ask(method: str, **values: Any) -> Any:

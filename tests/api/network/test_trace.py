@@ -147,7 +147,7 @@ def asking(api: Api, store: Store, nodes: Nodes) -> Api:
     return Api(Starlette(routes=routes(store, authenticate, ServerSettings(), dict, nodes)))
 
 
-def test_nodes_are_asked_there_and_back(api: Api, store: Store, there: Pair) -> None:
+def test_nodes_are_queried_there_and_back(api: Api, store: Store, there: Pair) -> None:
     nodes = Nodes()
     nodes.answer = there.delivered()
     found = trace(asking(api, store, nodes), "web", "db", "admin", **TCP)
@@ -179,7 +179,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("code", FAULTS)
-def test_what_nodes_say_is_told_to_admins_alone(api: Api, store: Store, there: Pair, code: str) -> None:
+def test_what_nodes_say_is_shown_to_admins_alone(api: Api, store: Store, there: Pair, code: str) -> None:
     nodes = Nodes()
     nodes.answer = there.delivered(**FAULTS[code])
     asked = asking(api, store, nodes)
@@ -241,7 +241,7 @@ def test_a_node_that_says_nothing(api: Api, store: Store, there: Pair) -> None:
     assert trace(asked, "web", "db", **TCP)["unseen"] == ["openvswitch"]
 
 
-def test_what_becomes_of_it_at_others_is_not_told(api: Api, store: Store, there: Pair) -> None:
+def test_what_becomes_of_it_at_others_is_not_shown(api: Api, store: Store, there: Pair) -> None:
     """By a floating IP of somebody else that is on the same node: for bob that is outside."""
     mine = subnet(api, "10.0.0.0/24", "bob")
     router = api.make("bob", "router", **by_gateway(there.outside))

@@ -93,13 +93,13 @@ def test_a_packet_and_what_became_of_it(api: Api, store: Store, there: Pair) -> 
     assert set(started) == {there.other["id"], there.port["id"]}
 
 
-def test_to_an_admin_all_places_are_told(api: Api, store: Store, there: Pair) -> None:
+def test_an_admin_sees_all_places(api: Api, store: Store, there: Pair) -> None:
     told = live(asking(api, store, Watching(*frames(there, arrives=True))), "db", "web", "admin")  # type: ignore[arg-type]
     assert [one["interface"] for one in told["live"]["seen"]] == ["tapdb", "eth0", "tapweb"]
     assert told["live"]["packets"] == [], "not asked for"
 
 
-def test_what_is_dropped_is_told_with_its_cause(api: Api, store: Store, there: Pair) -> None:
+def test_what_is_dropped_is_shown_with_its_cause(api: Api, store: Store, there: Pair) -> None:
     for one in api.get("alice", "/security-group-rules")["security_group_rules"]:
         if one["direction"] == "ingress":
             assert api("alice", "DELETE", f"/security-group-rules/{one['id']}").status_code == 204

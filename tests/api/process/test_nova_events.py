@@ -139,7 +139,7 @@ async def test_a_nova_that_fails_hangs_and_refuses_hears_everything_once_and_in_
     assert "Traceback" not in region.server.log()
 
 
-async def test_what_was_not_told_is_told_after_a_kill(region: Region, nova: Nova) -> None:
+async def test_events_that_were_not_sent_are_sent_after_a_kill(region: Region, nova: Nova) -> None:
     agent = region.agent("hv1", await region.node("hv1"))
     network = await region.network()
     server, port = await boot(region, network)

@@ -134,7 +134,7 @@ def test_sharing(sdk: Any) -> None:
     sdk.delete_network(network)
 
 
-def test_a_network_for_who_asks_for_any(running: Server, sdk: Any) -> None:
+def test_a_network_for_nic_auto(running: Server, sdk: Any) -> None:
     with pytest.raises(exceptions.ConflictException, match="No default router:external network"):
         sdk.validate_auto_allocated_topology()
     public = sdk.create_network(name="public", is_router_external=True, is_default=True)

@@ -182,7 +182,7 @@ def test_what_a_flow_deleted_by_hand_comes_to(lab: Lab, stage: Stage) -> None:
     nothing_is_said(lab, "one", "two")
 
 
-def test_explain_asks_the_node_too(lab: Lab, stage: Stage) -> None:
+def test_explain_queries_the_node_too(lab: Lab, stage: Stage) -> None:
     port = stage.vms["two"].port_id
 
     def told() -> dict[str, Any]:
@@ -228,7 +228,7 @@ def test_the_next_real_packet_is_caught_at_both_ends(lab: Lab, stage: Stage) -> 
     assert lab.flows("hv1", "br-int") == before
 
 
-def test_the_next_dropped_packet_is_caught_and_told_why(lab: Lab, stage: Stage) -> None:
+def test_the_next_dropped_packet_is_caught_with_its_cause(lab: Lab, stage: Stage) -> None:
     with lab.cloud() as cloud:
         (port,) = cloud.list("ports", name="red")
         empty = cloud.create("security-groups", name="nothing comes in")

@@ -193,7 +193,7 @@ def test_a_bridge_that_is_not_there_is_said_and_heals(lab: Lab) -> None:
         (("no/name", "--address", "10.0.0.1/24"), "no host name"),
     ],
 )
-def test_mistakes_with_hosts_are_told_in_a_line(lab: Lab, words: tuple[str, ...], message: str) -> None:
+def test_mistakes_with_hosts_are_one_line(lab: Lab, words: tuple[str, ...], message: str) -> None:
     command = (str(hypervisor.NETWEFT), "lab", "host", "add", *words, "--name", lab.layout.lab)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode in (1, 2)

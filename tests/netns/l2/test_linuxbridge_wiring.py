@@ -116,7 +116,7 @@ def is_as_wanted(step: Step) -> None:
 
 @settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(_steps, min_size=1, max_size=5))
-def test_any_way_leads_to_what_the_view_asks_for(inside: Inside, steps: list[Step]) -> None:
+def test_any_way_leads_to_what_the_view_wants(inside: Inside, steps: list[Step]) -> None:
     def walk() -> None:
         with IPRoute() as netlink:
             for name in {"theirs", "brqtheirs"} - {link.get("IFLA_IFNAME") for link in netlink.link("dump")}:

@@ -64,7 +64,7 @@ def test_broadcast_reaches_the_network_and_nobody_else(lab: Lab, machines: Machi
         assert shout.hex() not in outside.finish()
 
 
-def test_who_has_the_address_is_asked_and_nobody_else(lab: Lab, machines: Machines) -> None:
+def test_a_request_goes_to_the_addresss_port_and_no_other(lab: Lab, machines: Machines) -> None:
     sender, target = machines.here.nic, machines.there.nic
     nothing = "00:00:00:00:00:00"
     question = frames.arp((sender.mac, frames.BROADCAST), 1, (sender.mac, sender.address), (nothing, target.address))

@@ -139,7 +139,7 @@ def test_a_vm_configures_itself_and_reaches_another_network(
     lab.remove_vm(machine)
 
 
-def test_what_is_said_to_who_asks(lab: Lab, blue: str, router: dict[str, Any]) -> None:
+def test_what_the_requester_gets(lab: Lab, blue: str, router: dict[str, Any]) -> None:
     machine = bare(lab, "hv2", blue)
     said = advertised(lab, machine)
     interface = at_network(lab, router, blue)
@@ -277,7 +277,7 @@ def test_what_vms_advertise_is_dropped(lab: Lab, blue: str, router: dict[str, An
     assert gateways(lab, victim) == [true]
 
 
-def test_one_that_asks_without_end(lab: Lab, blue: str, router: dict[str, Any]) -> None:
+def test_one_that_floods_solicitations(lab: Lab, blue: str, router: dict[str, Any]) -> None:
     """It is not heard for a while, and costs nobody else his answer."""
     hostile, other = bare(lab, "hv1", blue), bare(lab, "hv1", blue)
     with lab.inside(hostile, "capture") as capture:

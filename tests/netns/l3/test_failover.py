@@ -40,7 +40,7 @@ def stage(lab: Lab) -> Iterator[Stage]:
         yield found
 
 
-def test_the_fabric_tells_whom_nodes_see(lab: Lab, stage: Stage) -> None:
+def test_the_fabric_shows_which_nodes_see_each_other(lab: Lab, stage: Stage) -> None:
     """The VM's node sees those that may have its gateway, and they each other and that one."""
     there = {(one, other): "there" for one in NODES for other in NODES if one != other}
     until(lambda: _seen(lab) == there, "each says that it sees the others")

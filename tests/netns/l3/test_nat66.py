@@ -209,7 +209,7 @@ def test_tenants_with_one_prefix_are_told_apart(lab: Lab, stage: Stage) -> None:
             assert client.finish()[0].split()[0] == server.finish()[0]
 
 
-def test_it_is_asked_for_and_no_longer(lab: Lab, stage: Stage, inside: str) -> None:
+def test_it_is_enabled_and_disabled(lab: Lab, stage: Stage, inside: str) -> None:
     """Without it unique local addresses leave as they are: whoever has no route to them does not answer."""
     with lab.cloud() as cloud:
         cloud.update("networks", stage.external, {NAT66: False})

@@ -209,7 +209,7 @@ def routers_mac_6(lab: Lab, machine: Vm) -> str:
     return next(str(one["mac_address"]) for one in found if ":" in one["fixed_ips"][0]["ip_address"])
 
 
-def test_who_may_be_many_is_told_nothing(lab: Lab, stage: Stage, floating: str, way_out: tuple[str, str]) -> None:
+def test_an_ambiguous_client_gets_nothing(lab: Lab, stage: Stage, floating: str, way_out: tuple[str, str]) -> None:
     """Of packets from broadcast addresses: tass-belgium/picotcp#89 (RFC 1122, 3.2.2)."""
     with lab.inside_namespace(outside(lab), "capture") as there:
         for source in ("203.0.113.255", "255.255.255.255", "224.0.0.5", "0.0.0.0"):

@@ -68,7 +68,7 @@ def ping(lab: Lab, frm: Vm, to: str, size: int, *options: str) -> str:
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("frm", ["guarded", "loose", "free"])
 @pytest.mark.parametrize("to", ["near", "far"])
-def test_who_sends_too_much_is_told_how_much_fits(lab: Lab, stage: Stage, frm: str, to: str, version: int) -> None:
+def test_what_is_too_big_gets_the_mtu_that_fits(lab: Lab, stage: Stage, frm: str, to: str, version: int) -> None:
     sender, target = getattr(stage, frm), address(getattr(stage, to), version)
     forget(lab, sender)
     assert " 0% packet loss" in ping(lab, sender, target, SMALL, "-M", "do")

@@ -177,7 +177,7 @@ def between(lab: Lab, stage: Stage) -> str:
     return first
 
 
-def test_who_asks_from_the_other_link_hears_the_address_that_he_asked(lab: Lab, stage: Stage, between: str) -> None:
+def test_replies_to_the_other_link_have_the_requested_address(lab: Lab, stage: Stage, between: str) -> None:
     """A floating IP, then ports of one; also in fragments, and the gateway's own address."""
     frm, machine = partial(lab.inside_namespace, between), stage.vms[1]
     with lab.cloud() as cloud:

@@ -119,7 +119,7 @@ def test_members_are_in_when_they_answer_and_out_when_they_do_not(lab: Lab) -> N
         one.delete()
 
 
-def test_security_groups_judge_who_asks_and_who_is_gone_is_out_whoever_it_is(lab: Lab) -> None:
+def test_security_groups_hold_for_requesters_and_a_gone_one_is_out(lab: Lab) -> None:
     network = lab.network("10.71.0.0/24")
     vip = "10.71.0.100"
     with lab.cloud() as cloud:

@@ -198,7 +198,7 @@ def names(heard: list[Heard]) -> set[str]:
     return {one.said["name"] for one in heard}
 
 
-def test_members_are_told_who_asks_and_not_by_the_client(stage: Stage) -> None:
+def test_members_get_the_clients_address_and_not_from_the_client(stage: Stage) -> None:
     (heard,) = stage.ask(Request(VIP, headers={"X-Real-IP": "192.0.2.1", "X-Forwarded-Proto": "gopher"}))
     told = {name: heard.asked[name] for name in ("x-forwarded-for", "x-forwarded-proto", "x-real-ip")}
     assert told == {"x-forwarded-for": stage.client, "x-forwarded-proto": "http", "x-real-ip": stage.client}

@@ -84,7 +84,7 @@ def test_datagrams(lab: Lab, stage: Stage) -> None:
     made.close()
 
 
-def test_haproxy_is_told_who_asks(lab: Lab, stage: Stage) -> None:
+def test_haproxy_gets_the_clients_address(lab: Lab, stage: Stage) -> None:
     with contextlib.ExitStack() as stack:
         for one in stage.members:
             stack.enter_context(serving_http(lab, one, 8081))

@@ -160,7 +160,7 @@ def test_a_rule_that_goes_stops_what_it_let_in(lab: Lab, stage: Stage) -> None:
     until_reached(lab, stage.two, address(guarded))
 
 
-def test_a_firewall_is_asked_besides_groups(lab: Lab, stage: Stage) -> None:
+def test_a_firewall_filters_besides_groups(lab: Lab, stage: Stage) -> None:
     """Both have to permit."""
     guarded = lab.add_vm("hv1", stage.blue, dhcp=True, device_owner="compute:nova")
 
@@ -194,7 +194,7 @@ def _fwaas(cloud: Cloud, method: str, path: str, **body: object) -> dict[str, An
     return dict((cloud.request(method, f"fwaas/{path}", {name: body} if body else None) or {}).get(name, {}))
 
 
-def test_a_routers_firewall_is_asked_at_its_networks_vms(lab: Lab, stage: Stage) -> None:
+def test_a_routers_firewall_filters_at_its_networks_vms(lab: Lab, stage: Stage) -> None:
     """Stateful: who may ask is answered.  On the network itself, and by the router itself, nothing is asked of it."""
     with lab.cloud() as cloud:
         fwaas = partial(_fwaas, cloud)

@@ -29,7 +29,7 @@ def until_told(lab: Lab, machine: Vm, server: str = SERVER) -> None:
     until(lambda: curl(lab, machine, server=server) == machine.name, f"{machine.name} is told", seconds=PATIENCE)
 
 
-def test_by_the_route_that_dhcp_tells(lab: Lab, network: str) -> None:
+def test_by_the_route_from_dhcp(lab: Lab, network: str) -> None:
     machine = lab.add_vm("hv1", network)
     until_told(lab, on_link(lab, machine))  # from here on the network has what DHCP tells of
     until_told(lab, machine, SERVER_6)
@@ -70,7 +70,7 @@ def test_on_a_vlan_network(lab: Lab) -> None:
     lab.remove_vm(machine)
 
 
-def test_who_takes_anothers_address_is_not_told_his(lab: Lab, network: str) -> None:
+def test_a_vm_with_anothers_address_gets_not_its_names(lab: Lab, network: str) -> None:
     victim, thief = (on_link(lab, lab.add_vm("hv1", network)) for _ in range(2))
     until_told(lab, victim)
     until_told(lab, thief)

@@ -301,7 +301,7 @@ def test_a_dhcp_server_elsewhere_may_answer_in_pieces(stage: Stage, forgery: str
             assert ears.hears(heard_as(whole))
 
 
-def test_and_be_asked_in_pieces_by_a_vm_that_may_say_nothing_else(stage: Stage, lab: Lab) -> None:
+def test_fragments_of_a_reply_pass_to_a_vm_that_may_receive_nothing_else(stage: Stage, lab: Lab) -> None:
     network = stage.cloud.create("networks", name="a DHCP server of its own")["id"]
     for cidr, version in (("10.6.6.0/24", 4), ("fd00:6::/64", 6)):
         stage.cloud.create("subnets", network_id=network, cidr=cidr, ip_version=version, enable_dhcp=False)

@@ -111,7 +111,7 @@ def rejected(cast: Cast, direction: str, ways: Sequence[Way], listening: Sequenc
 
 @pytest.mark.parametrize("direction", ["ingress", "egress"])
 @pytest.mark.parametrize("place", ["router port", "VM ports"])
-def test_who_talks_is_told(cast: Cast, place: str, direction: str) -> None:
+def test_the_sender_gets_the_error(cast: Cast, place: str, direction: str) -> None:
     ports = cast.router_ports if place == "router port" else [cast.ports[end.name] for end in (cast.red1, cast.red2)]
     cast.close(*ports)
     rejected(cast, direction, cast.incoming if direction == "ingress" else cast.outgoing)
@@ -147,7 +147,9 @@ def _routes(number: int, hops: list[str]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("direction", ["ingress", "egress"])
-def test_who_talks_by_two_routers_is_told(cast: Cast, beyond: tuple[End, list[socket.socket]], direction: str) -> None:
+def test_the_sender_behind_two_routers_gets_the_error(
+    cast: Cast, beyond: tuple[End, list[socket.socket]], direction: str
+) -> None:
     green, listening = beyond
     cast.guard(*cast.router_ports)
     frm, to = (cast.blue1, green) if direction == "ingress" else (green, cast.blue1)

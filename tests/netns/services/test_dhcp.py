@@ -215,7 +215,7 @@ def test_a_vm_that_plays_the_server_is_not_heard_and_hears_nothing(lab: Lab, blu
         assert not [line for line in heard.finish() if is_request(bytes.fromhex(line))]
 
 
-def test_who_asks_without_end_keeps_nobody_from_an_answer(lab: Lab, blue: str) -> None:
+def test_a_flood_keeps_no_other_from_an_answer(lab: Lab, blue: str) -> None:
     hasty, other = lab.add_vm("hv1", blue), lab.add_vm("hv1", blue)
     lab.send_frames(hasty, *[request(hasty, Type.DISCOVER)] * 2000)
     assert kind_of(ask(lab, other, request(other, Type.DISCOVER))) == Type.OFFER

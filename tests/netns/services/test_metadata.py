@@ -69,7 +69,7 @@ def test_on_an_isolated_network(lab: Lab, asker: Vm, server: str) -> None:
     until(lambda: curl(lab, asker, server=server) == asker.name, "it is told")
 
 
-def test_by_the_route_that_dhcp_tells(lab: Lab, network: str) -> None:
+def test_by_the_route_from_dhcp(lab: Lab, network: str) -> None:
     machine = lab.add_vm("hv2", network, dhcp=True)
     assert curl(lab, machine) == machine.name
     lab.remove_vm(machine)
@@ -172,7 +172,7 @@ def test_what_is_given_on_the_command_line(lab: Lab, network: str, tmp_path: Pat
     assert curl(lab, machine, "/latest/meta-data/public-keys/0/openssh-key") == key
 
 
-def test_it_is_there_before_the_vm_asks(lab: Lab, network: str) -> None:
+def test_it_is_there_before_the_vms_request(lab: Lab, network: str) -> None:
     """Who asks as soon as he is plugged in, and not again, is answered."""
     wanted = lab.describe_vm("hv2", network)
     with lab.cloud() as cloud:
@@ -201,7 +201,7 @@ def unguarded(lab: Lab, network: str) -> Vm:
     return on_link(lab, lab.add_vm("hv1", network, **FREE))
 
 
-def test_who_takes_anothers_address_is_not_taken_for_him(lab: Lab, asker: Vm, unguarded: Vm) -> None:
+def test_a_vm_with_anothers_address_is_not_taken_for_it(lab: Lab, asker: Vm, unguarded: Vm) -> None:
     """Without port security he may send from it, and hears what he is himself; with it he hears nothing."""
     name = lab.layout.vm_namespace(unguarded.name)
     stolen = asker.nic.address

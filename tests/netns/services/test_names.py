@@ -73,7 +73,7 @@ def test_of_an_address_that_is_bound_nowhere(lab: Lab, network: str, asker: Vm) 
     until(lambda: ask(lab, asker, "shared.corp.test.") == ["NXDOMAIN"], "its name goes with it")
 
 
-def test_by_the_route_that_dhcp_tells(lab: Lab, network: str, asker: Vm, web: Vm) -> None:
+def test_by_the_route_from_dhcp(lab: Lab, network: str, asker: Vm, web: Vm) -> None:
     machine = lab.add_vm("hv1", network, dns_name="client", dhcp=True)
     until(lambda: ask(lab, machine, "web.corp.test.") == ["NOERROR", "10.69.0.80"], "it is told")
     lab.remove_vm(machine)
@@ -102,7 +102,7 @@ while True:
 
 
 @needs_a_running_clock
-def test_one_that_asks_without_end_keeps_nobody_from_an_answer(lab: Lab, network: str, asker: Vm) -> None:
+def test_one_that_floods_keeps_no_other_from_an_answer(lab: Lab, network: str, asker: Vm) -> None:
     greedy = on_link(lab, lab.add_vm("hv1", network))
     namespace = lab.layout.vm_namespace(greedy.name)
     with subprocess.Popen(in_namespace(namespace, sys.executable, "-c", FLOOD, SERVER)) as flood:

@@ -144,7 +144,7 @@ def promised(stage: Stage) -> list[str]:
 
 
 @pytest.mark.usefixtures("rid")
-def test_what_was_asked_is_kept(stage: Stage) -> None:
+def test_the_request_is_kept(stage: Stage) -> None:
     rows = [*limits(stage), *packet_rates(stage), *burst(stage)]
     near, far = (stage.sender, stage.rival), (stage.ears, stage.others)
     rows += guarantee(stage, "VXLAN", near, far)

@@ -149,7 +149,7 @@ async def test_so_many_at_once() -> None:
     assert end(watches, "nobody's") == Caught()
 
 
-async def test_each_ends_with_its_time_and_when_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_ends_with_its_time_and_without_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire_captures, "FORGET_SECONDS", 0.05)
     watches = Watches(node())
     watch = Watch(id="asked", project="p", seconds=0.2, ports=("mine",), matches=(MATCH,))

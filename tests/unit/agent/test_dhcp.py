@@ -66,7 +66,7 @@ async def side() -> DhcpSide:
 
 
 @pytest.mark.parametrize(("data", "sport"), [(frame(), 67), (solicit(), 547)])
-async def test_the_answer_goes_out_of_the_port_that_asked(side: DhcpSide, data: bytes, sport: int) -> None:
+async def test_the_answer_goes_out_of_the_requesters_port(side: DhcpSide, data: bytes, sport: int) -> None:
     (answer,) = side.answer(here(17), packet(data))
     assert answer.actions == (SetField(OUT_PORT, 17), Resubmit(INT["deliver"].id))
     said = datagram.decode(answer.frame)

@@ -87,7 +87,7 @@ async def ask(agent: Agent, *, sends: bool = True, packet: Sent = PACKET, port_i
     return await listened(cast(Any, agent), Ask(id="", port_id=port_id, packet=packet, listen=asked), asked)
 
 
-async def test_the_vm_is_asked_for_its_address_and_gets_the_packet(hears: Any) -> None:
+async def test_the_vms_address_is_probed_and_it_gets_the_packet(hears: Any) -> None:
     hears(arp.answer(octets(VM), arp.Said(octets(ROUTER), OWN)), ANSWER)
     agent = Agent(dropped=(3, 8))
     heard, dropped = await ask(agent)
@@ -106,7 +106,7 @@ async def test_who_is_only_listened_to_gets_nothing(hears: Any) -> None:
     assert ([one.kind for one in heard], agent.sent) == (["sends"], [])
 
 
-async def test_what_it_says_in_the_name_of_others_is_not_told(hears: Any) -> None:
+async def test_what_it_forges_is_not_shown(hears: Any) -> None:
     """But that it has its address at another MAC."""
     hears(
         arp.request(octets(OTHER), OWN, FAR),
@@ -120,7 +120,7 @@ async def test_what_it_says_in_the_name_of_others_is_not_told(hears: Any) -> Non
     assert [(one.kind, one.mac) for one in heard] == [("has", OTHER)]
 
 
-async def test_who_asks_for_everybody_hides_nothing_by_that(hears: Any) -> None:
+async def test_a_vm_that_resolves_everything_hides_nothing_by_that(hears: Any) -> None:
     many = [arp.request(octets(VM), OWN, OWN + number) for number in range(1, 250)]
     hears(*many, *many, ANSWER)
     heard, _ = await ask(Agent())
@@ -137,7 +137,7 @@ async def test_who_completes_checksums(hears: Any, datapath: str, partial: bool)
     assert [one.partial for one in heard] == [partial]
 
 
-async def test_what_cannot_be_asked(hears: Any) -> None:
+async def test_bad_requests(hears: Any) -> None:
     wrong: tuple[dict[str, Any], ...] = (
         {"port_id": "six"},
         {"packet": Sent(eth_src=ROUTER, eth_dst=VM, src=str(FAR), dst=str(OWN), protocol=47)},

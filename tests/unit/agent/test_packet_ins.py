@@ -92,7 +92,7 @@ async def test_what_nobody_answers(side: PacketIns, packet: PacketIn) -> None:
     assert list(side.answer(packet)) == []
 
 
-async def test_who_asks_without_end_is_not_heard_for_a_while(
+async def test_a_port_that_floods_is_ignored_for_a_while(
     side: PacketIns, desired: Ports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop, now, later = asyncio.get_running_loop(), [100.0], list[Callable[[], None]]()

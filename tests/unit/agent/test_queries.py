@@ -102,7 +102,7 @@ class Nothing:
     settings = AgentSettings(node="hv1")
 
 
-async def test_nobody_asks_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_queries_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answering, "BURST", 3.0)
     asked = Answering(cast(Any, Nothing()))
     probe = Probe(mark="zz", length=100)
@@ -112,7 +112,7 @@ async def test_nobody_asks_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found[0].error == "a probe that cannot be looked for"
 
 
-async def test_who_asks_too_often_is_answered_as_often_as_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_queries_beyond_the_limit_are_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was refused is not counted."""
     monkeypatch.setattr(answering, "BURST", 1.0)
     asked, now = Answering(cast(Any, Nothing())), [0.0]

@@ -96,7 +96,7 @@ def heard(listed: str, shown: str = SHOWN, **port: Any) -> tuple[Heard, ...] | N
     return asyncio.run(recent(agent, "p", PACKET, command))
 
 
-def test_what_is_told_of_it() -> None:
+def test_what_is_reported_of_it() -> None:
     sends = Heard(kind="sends", address="10.40.0.2", mac=OWN, to=TO)
     assert heard(flow(_IP)) == (sends,)
     assert heard(flow(_IP) + flow(_IP)) == (sends,), "once"

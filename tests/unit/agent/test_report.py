@@ -36,14 +36,14 @@ def server() -> Server:
     return Server()
 
 
-def test_what_is_known_is_not_told_again(server: Server) -> None:
+def test_what_is_known_is_not_announced_again(server: Server) -> None:
     server.tell(UP)
     assert server.news() == [([UP[P.id]], False)]
     server.tell(UP)
     assert server.news() == []
 
 
-def test_a_port_that_is_wired_ahead_of_who_answers_there_is_up_when_he_does(server: Server) -> None:
+def test_a_port_that_is_wired_before_its_handler_is_there_is_up_when_it_is(server: Server) -> None:
     server.reporter.replace(UP)
     server.reporter.tell(VIEW, starting={P.id})
     assert server.news() == []

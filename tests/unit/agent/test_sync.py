@@ -167,7 +167,7 @@ async def test_a_complete_report_replaces_what_was_not_sent(script: Script, run:
     assert script.reports() == [wire.Report(revision=5, ports=(status("p1"),), complete=True)]
 
 
-async def test_connections_of_ports_that_move_are_told_each_list_by_itself(script: Script, run: Run) -> None:
+async def test_connections_of_ports_that_move_are_reported_each_list_by_itself(script: Script, run: Run) -> None:
     script.answers = [[FIRST]]
     client = script.client()
     some = {name: (Tracked(17, "10.0.0.1", "192.0.2.7", 1, number),) for number, name in enumerate(("p1", "p2"))}
@@ -183,7 +183,7 @@ async def test_connections_of_ports_that_move_are_told_each_list_by_itself(scrip
     assert last == wire.Report(revision=5, ports=(), taken_up=(wire.TakenUp("p3", 7.5),))
 
 
-async def test_facts_are_told_when_they_differ(script: Script, run: Run) -> None:
+async def test_facts_are_reported_when_they_differ(script: Script, run: Run) -> None:
     script.answers = [[FIRST]]
     client = script.client()
     run(client)

@@ -187,7 +187,7 @@ async def test_it_is_run_again_when_what_it_depends_on_changes(store: Store) -> 
         await until(lambda: state(store, id) == (PASSING, None))
 
 
-async def test_what_nodes_say_once_is_asked_again(store: Store) -> None:
+async def test_what_nodes_say_once_is_queried_again(store: Store) -> None:
     """For they may be about to do what has just changed."""
     traces = Traces()
     async with running(store, traces):
@@ -200,7 +200,7 @@ async def test_what_nodes_say_once_is_asked_again(store: Store) -> None:
         assert traces.asked.count(("web", True)) >= 2
 
 
-async def test_what_is_asked_for_changes_or_goes(store: Store) -> None:
+async def test_what_is_requested_changes_or_goes(store: Store) -> None:
     traces = Traces()
     traces.says["nobody"] = (BadRequest(reason="nobody is there"),) * 2
     async with running(store, traces):

@@ -137,7 +137,7 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         (("web",), {"status": 500}, "500"),
     ],
 )
-def test_what_cannot_be_told(
+def test_what_is_ambiguous(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: tuple[str, ...],

@@ -28,7 +28,7 @@ def test_they_are_in_the_wheel() -> None:
     assert packed == set(files())
 
 
-def test_a_page_tells_of_each_option_and_command() -> None:
+def test_a_page_has_each_option_and_command() -> None:
     pages = files()
     assert "\\-\\-integration\\-bridge" in pages["man/netweft-agent.1"]
     assert '.SS "netweft agent plan"' in pages["man/netweft-agent.1"]

@@ -123,7 +123,7 @@ def test_json_and_what_if(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("arguments", "status"), [(("web",), 200), (("web", "db", "--port", "0"), 200), (("web", "db"), 500)]
 )
-def test_what_cannot_be_told(
+def test_what_is_ambiguous(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], status: int
 ) -> None:
     assert run(monkeypatch, *arguments, status=status)[0] == 2

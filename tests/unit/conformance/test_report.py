@@ -7,7 +7,7 @@ TWO = "tempest.api.network.test_routers.RoutersTest.test_update[id-2]"
 RUN = Run("47.0.0", "abc", "30 November 2026", 9)
 
 
-def test_each_outcome_is_told() -> None:
+def test_each_outcome_is_reported() -> None:
     page = told(
         [
             Result(ONE, "passed", ""),

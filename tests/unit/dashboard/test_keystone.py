@@ -31,7 +31,7 @@ def page(role: str) -> httpx.AsyncClient:
 
 
 @pytest.mark.parametrize(("role", "told"), [("admin", KEYSTONE), ("member", "")])
-async def test_where_users_are_made_is_told_to_admins(role: str, told: str) -> None:
+async def test_where_users_are_made_is_shown_to_admins(role: str, told: str) -> None:
     async with page(role) as http:
         answer = await http.get("/dashboard/session")
         assert (answer.status_code, answer.json()["keystone"]) == (200, told)

@@ -65,7 +65,7 @@ async def test_changes_are_said_with_the_revision(browser: Browser) -> None:
     assert await browser.until(1) == [{"revision": 7, "changes": [["ports", "a", False], ["ports", "b", True]]}]
 
 
-async def test_who_does_not_read_is_told_each_object_once_as_it_was_last(browser: Browser) -> None:
+async def test_who_does_not_read_gets_each_object_once_as_it_was_last(browser: Browser) -> None:
     browser.reads.clear()
     browser.page.tell(1, [Change("ports", "first", False)])
     await asyncio.sleep(0.02)  # on its way, and not taken
@@ -76,7 +76,7 @@ async def test_who_does_not_read_is_told_each_object_once_as_it_was_last(browser
     assert second == {"revision": 499, "changes": [["ports", "a", True]]}
 
 
-async def test_who_misses_too_much_is_told_to_look_at_everything(browser: Browser) -> None:
+async def test_who_misses_too_much_has_to_reload_everything(browser: Browser) -> None:
     browser.reads.clear()
     browser.page.tell(1, [Change("ports", "first", False)])
     await asyncio.sleep(0.02)
@@ -88,7 +88,7 @@ async def test_who_misses_too_much_is_told_to_look_at_everything(browser: Browse
     assert second["reload"] is True and "changes" not in second
 
 
-async def test_one_that_is_ended_is_told_why_and_one_that_left_is_over(browser: Browser) -> None:
+async def test_one_that_is_ended_gets_the_reason_and_one_that_left_is_over(browser: Browser) -> None:
     browser.page.end(pages.OVER)
     assert await browser.until(1) == [pages.OVER]
     await asyncio.wait_for(browser.task, 5)

@@ -51,7 +51,7 @@ def opened(store: Store, context: Context) -> Sight:
     return sight
 
 
-def test_what_others_do_asks_no_rule_again(store: Store, asked: list[str]) -> None:
+def test_what_others_do_evaluates_no_rule_again(store: Store, asked: list[str]) -> None:
     sight = opened(store, caller("blue"))
     asked.clear()
     for at in range(10):
@@ -60,7 +60,7 @@ def test_what_others_do_asks_no_rule_again(store: Store, asked: list[str]) -> No
     assert asked == []
 
 
-def test_what_is_ones_own_is_told_and_what_hangs_on_it_is_looked_at_anew(store: Store, asked: list[str]) -> None:
+def test_ones_own_objects_are_sent_and_what_depends_on_them_is_looked_at_anew(store: Store, asked: list[str]) -> None:
     sight = opened(store, caller("blue"))
     asked.clear()
     assert look(sight, store, "networks", row("n", "blue")) == [Change("networks", "n", False)]

@@ -51,7 +51,7 @@ def test_each_sender_is_in_its_class_and_nobody_else(senders: Mapping[Sender, in
         assert run(program, b"\xff" * 6 + stranger.to_bytes(6, "big") + b"\xff" * 100) == 0
 
 
-def test_a_short_frame_is_asked_for_its_own_header_before_what_it_does_not_have() -> None:
+def test_of_a_short_frame_the_header_is_read_before_what_it_does_not_have() -> None:
     program = classifier.program({(5, 56): 1, (7, 6): 2})
     assert run(program, frame(7, 6, 60)) == 2
     assert run(program, frame(9, 6, 60)) == 0

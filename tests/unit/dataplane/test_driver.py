@@ -147,7 +147,7 @@ class OneTurn(Switch):
         return await super().dump_flows(cookie, cookie_mask)
 
 
-async def test_all_is_asked_in_one_turn_of_the_switch() -> None:
+async def test_all_is_requested_in_one_turn_of_the_switch() -> None:
     switch = OneTurn()
     switch.flows = {flow(1).key: flow(1)}
     driver = FlowDriver(cast(OpenFlowConnection, switch), OURS, MASK)

@@ -25,12 +25,12 @@ def test_nobody_answers() -> None:
     assert not asyncio.run(anybody_answers("127.0.0.1", [NOBODY], seconds=0.05))
 
 
-def test_an_address_that_is_not_here_asks_nobody() -> None:
+def test_an_address_that_is_not_here_sends_no_request() -> None:
     assert not asyncio.run(anybody_answers(NOBODY, ["127.0.0.1"], seconds=10))
 
 
 @pytest.mark.root
-def test_who_was_not_asked_answers_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_without_a_request_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one who has seen the question."""
     mark = b"\1\2\3\4\5\6\7\x08"
     monkeypatch.setattr(os, "urandom", lambda size: mark[:size])

@@ -56,7 +56,7 @@ def test_canonical_is_idempotent() -> None:
     OF_A_CONNECTION,
 )
 @pytest.mark.parametrize("field", ["ct_nw_proto", "ct_nw_src", "ct_nw_dst", "ct_ipv6_src", "ct_tp_src", "ct_tp_dst"])
-def test_the_first_packet_of_a_connection_is_asked_of_those_that_are_of_one(
+def test_the_original_tuple_is_looked_up_for_packets_of_a_connection(
     field: str, state: tuple[int, int | None] | None, taken: bool
 ) -> None:
     """ovs-fields(7), "Connection Tracking Fields"; what tests/ovs/test_flows.py hears from Open vSwitch."""

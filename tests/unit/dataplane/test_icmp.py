@@ -106,7 +106,7 @@ def test_an_advertisement_answers_a_solicitation() -> None:
     assert upper_checksum(R6, A6, 58, said[54:]) == 0
 
 
-def test_who_looks_for_duplicates_is_told_with_everybody() -> None:
+def test_duplicate_address_detection_is_answered_to_all() -> None:
     asked = icmp.solicitation(solicitation("::"))
     assert asked is not None
     said = icmp.advertisement(OWN, asked)

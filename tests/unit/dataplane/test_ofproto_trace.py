@@ -71,7 +71,7 @@ def test_the_parts_of_a_packets_way() -> None:
     assert second.met[0].actions == ["drop"]
 
 
-def test_what_is_asked() -> None:
+def test_the_query() -> None:
     assert asking("br-int", "icmp", ["trk,est"])[1:] == ("--names", "br-int", "icmp", "--ct-next", "trk,est")
 
 

@@ -60,7 +60,7 @@ def test_all_that_is_said_stands_where_it_belongs() -> None:
     assert servers == bytes((25, 5, 0, 0)) + (1800).to_bytes(4, "big") + both
 
 
-def test_who_asked_gets_it_alone() -> None:
+def test_the_requester_gets_it_alone() -> None:
     (frame,) = encode(SAID, (THEIRS, ASKER))
     assert frame[:6] == THEIRS
     assert frame[38:54] == ASKER.packed
@@ -132,7 +132,7 @@ LINK = bytes((1, 1)) + THEIRS
 
 
 @pytest.mark.parametrize(("src", "more"), [(str(ASKER), b""), (str(ASKER), LINK), ("fd00:a::5", LINK)])
-def test_solicitations_are_answered_to_who_asks(src: str, more: bytes) -> None:
+def test_solicitations_are_answered_to_the_requester(src: str, more: bytes) -> None:
     asked = solicitation(asks(src, more))
     assert asked is not None
     assert asked.to == (THEIRS, IPv6Address(src))

@@ -151,7 +151,7 @@ def test_a_fault_has_its_code_and_no_other(code: Code, facts: Facts) -> None:
     assert found[0].fix and "{" not in found[0].fix
 
 
-def test_each_code_is_told_by_a_check_and_means_one_thing() -> None:
+def test_each_code_is_of_one_check_and_means_one_thing() -> None:
     assert {code for code, _ in FAULTS} == set(codes.CODES)
     names = [code.code for code in (*codes.CODES, *EXPLAINED)]
     assert sorted(set(names)) == sorted(names)

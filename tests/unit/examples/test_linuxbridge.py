@@ -87,11 +87,11 @@ def test_why_not() -> None:
 @pytest.mark.parametrize(
     ("port", "net"), [(replace(PORT, qos_policy_id="q"), NET), (PORT, replace(NET, qos_policy_id="q"))]
 )
-def test_qos_that_is_asked_for_is_said_not_to_be_done(port: Port, net: Network) -> None:
+def test_requested_qos_is_said_not_to_be_done(port: Port, net: Network) -> None:
     assert told(net, port) == (PortState.UP, "its QoS policy is not in effect: this agent does no QoS")
 
 
-def test_what_the_server_is_told_of_the_node() -> None:
+def test_what_is_reported_of_the_node() -> None:
     settings = AgentSettings(node="hv1", tunnel_ip=HERE)
     facts = LinuxBridges(settings).facts()
     assert (facts.agent_type, facts.vif_type, facts.tunnel_ip) == ("Linux bridge agent", "bridge", HERE)

@@ -37,7 +37,7 @@ async def heard(socket: Any, port: str) -> tuple[Cause, ...]:
             return causes
 
 
-async def test_only_whom_it_concerns_is_told_of_a_request(rig: Rig) -> None:
+async def test_only_those_concerned_get_a_request(rig: Rig) -> None:
     rig.network("n1")
     rig.network("n2")
     one, two = await rig.raw("hv1"), await rig.raw("hv2")

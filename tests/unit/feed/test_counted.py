@@ -110,7 +110,7 @@ async def test_the_latest_counts_and_a_gateway_that_moves_adds_up(held: Rig, mon
     await until(held, "routers", "r-red", 16)
 
 
-async def test_an_agents_client_tells_all_of_it_in_few_reports(held: Rig) -> None:
+async def test_an_agents_client_sends_all_of_it_in_few_reports(held: Rig) -> None:
     client, recorder = await held.client("hv1")
     await recorder.until(lambda: recorder.news)
     many = [counted("floatingips", f"x{number}") for number in range(wire.MOST_COUNTED)]

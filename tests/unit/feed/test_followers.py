@@ -141,7 +141,7 @@ async def test_what_was_not_taken_comes_again_and_does_not_hold_up_others(store:
         await until(lambda: problem(store) == "")
 
 
-async def test_what_is_away_is_not_asked_for_each_change(store: Store) -> None:
+async def test_what_is_away_is_not_tried_for_each_change(store: Store) -> None:
     mirror = Mirror()
     async with following(store, mirror):
         mirror.fails = [Unreachable("nobody there")] * 3

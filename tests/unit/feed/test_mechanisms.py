@@ -149,7 +149,7 @@ async def test_what_was_there_before_us_stays(store: Store, network: str) -> Non
         await until(lambda: device.there == {"p": "x"})
 
 
-async def test_drift_is_put_right_whether_it_is_told_or_not(store: Store, network: str) -> None:
+async def test_drift_is_repaired_whether_it_is_notified_or_not(store: Store, network: str) -> None:
     device = Device({})
     put(store, "p")
     async with running(store, device):
@@ -219,7 +219,7 @@ async def test_a_device_that_agrees_and_does_nothing_is_found_out(store: Store, 
         await until(lambda: device.there == {"p": "x"} and detail(store, "p") == "")
 
 
-async def test_one_that_is_away_is_not_asked_for_each_change(store: Store, network: str) -> None:
+async def test_one_that_is_away_is_not_tried_for_each_change(store: Store, network: str) -> None:
     device = Device({})
     device.away, began = "no answer", time.monotonic()
     put(store, "p0")

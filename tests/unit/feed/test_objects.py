@@ -189,7 +189,7 @@ def test_a_network_and_its_segments(row: dict[str, Any], segments: tuple[Segment
 
 
 @pytest.mark.parametrize("asked", [None, False, True])
-def test_a_network_is_vlan_transparent_only_if_somebody_asked(asked: bool | None) -> None:
+def test_a_network_is_vlan_transparent_only_on_request(asked: bool | None) -> None:
     assert objects.network({**NETWORK, "vlan_transparent": asked}).vlan_transparent is bool(asked)
 
 
@@ -312,7 +312,7 @@ def test_a_policy_is_its_rules_by_type() -> None:
     assert objects.qos_policy({"id": "q1", "rules": []}) == QosPolicy(id="q1")
 
 
-def test_a_firewall_is_told_without_what_is_for_people() -> None:
+def test_a_firewall_is_sent_without_what_is_for_people() -> None:
     kept = {"project_id": "red", "name": "mine", "description": "why", "shared": True, "ports": ["p1"]}
     group = {"id": "f1", "ingress_firewall_policy_id": "y1", "egress_firewall_policy_id": None, "admin_state_up": False}
     told = FirewallGroup(id="f1", project_id="red", ingress_firewall_policy_id="y1", admin_state_up=False)

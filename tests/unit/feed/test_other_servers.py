@@ -38,7 +38,7 @@ async def two(postgres_url: str) -> AsyncIterator[tuple[Server, Server]]:
 
 
 @pytest.mark.postgres
-async def test_the_other_server_asks(two: tuple[Server, Server]) -> None:
+async def test_the_other_server_queries(two: tuple[Server, Server]) -> None:
     """Also where the answer is long."""
     one, other = two
     hops = tuple(Hop(bridge="br-int", table=f"{number * 7919 % 100_003}", flow=f"{number}") for number in range(2000))

@@ -32,7 +32,7 @@ async def test_a_question_and_its_answer(rig: Rig) -> None:
     assert rig.feed.queries.asked == 0
 
 
-async def test_who_cannot_be_asked_is_not(rig: Rig) -> None:
+async def test_a_node_without_queries_gets_none(rig: Rig) -> None:
     _, recorder = await rig.client("hv1")
     await recorder.until(lambda: recorder.changes)
     assert isinstance(await rig.feed.queries.ask("hv1", Ask(id="")), Silence)
@@ -75,7 +75,7 @@ async def test_too_long_an_answer_ends_the_session(rig: Rig, monkeypatch: pytest
     assert isinstance(await asked, Silence)
 
 
-async def test_a_node_that_never_answers_is_asked_a_few_things_at_once() -> None:
+async def test_a_node_that_never_answers_gets_a_few_queries_at_once() -> None:
     asks, sent = Queries(seconds=600), list[Ask]()
 
     async def send(question: Ask) -> None:

@@ -81,7 +81,7 @@ async def test_what_was_reported_while_the_server_was_away_arrives_when_it_is_ba
             await asyncio.sleep(0.02)
 
 
-async def test_an_agent_that_starts_from_its_file_is_told_the_difference(rig: Rig) -> None:
+async def test_an_agent_that_starts_from_its_file_gets_the_difference(rig: Rig) -> None:
     rig.network()
     rig.port("p1", "hv1")
     rig.port("p2", "hv1")

@@ -126,7 +126,7 @@ async def test_it_is_found_follows_and_is_put_right(store: Store, rack: Rack) ->
 
 
 @pytest.mark.usefixtures("network")
-async def test_what_it_refuses_and_that_it_hangs_is_told_and_delays_no_other(store: Store, rack: Rack) -> None:
+async def test_refusals_and_hangs_are_reported_and_delay_no_other(store: Store, rack: Rack) -> None:
     slow = RestSwitch(Described("rack1", rack.url, {"hv1": "Ethernet1"}))
     other = Device({})
     put(store, "p")
@@ -142,7 +142,7 @@ async def test_what_it_refuses_and_that_it_hangs_is_told_and_delays_no_other(sto
 
 
 @pytest.mark.usefixtures("network")
-async def test_one_that_breaks_or_never_comes_back_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_that_breaks_or_never_comes_back_is_reported(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken(Device):
         how = "breaks"
 

@@ -109,7 +109,7 @@ def test_those_with_the_same_lab_are_tried_together() -> None:
         assert not all(tried), word
 
 
-def test_one_with_parameters_is_told_by_its_name() -> None:
+def test_one_with_parameters_is_known_by_its_name() -> None:
     found = (
         Result("tests/netns/test_a.py::test_one[4]", "PASSED"),
         Result("tests/netns/test_a.py::test_one_more", "PASSED"),

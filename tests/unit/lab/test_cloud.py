@@ -59,19 +59,19 @@ def test_credentials_are_read_as_a_shell_would(layout: Layout) -> None:
     assert credentials(layout)["OS_PASSWORD"] == "it's secret"
 
 
-def test_no_lab_is_told_with_what_to_do(layout: Layout) -> None:
+def test_no_lab_is_an_error_with_what_to_do(layout: Layout) -> None:
     with pytest.raises(LabError, match="netweft lab up --name"):
         credentials(layout)
 
 
-def test_an_error_of_the_api_is_told_in_its_words(cloud_with: Callable[..., Cloud]) -> None:
+def test_an_error_of_the_api_is_printed_in_its_words(cloud_with: Callable[..., Cloud]) -> None:
     body = {"NeutronError": {"type": "Conflict", "message": "in use", "detail": ""}}
     why = r"DELETE /v2.0/ports/x: 409 in use"
     with cloud_with(lambda request: httpx.Response(409, json=body)) as cloud, pytest.raises(LabError, match=why):
         cloud.delete("ports", "x")
 
 
-def test_a_token_is_asked_for_once_and_anew_when_it_is_refused(
+def test_a_token_is_requested_once_and_anew_when_it_is_refused(
     layout: Layout, cloud_with: Callable[..., Cloud], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cloud_module, "_kept", {})

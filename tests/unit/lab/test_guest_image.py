@@ -36,7 +36,7 @@ def test_a_port_without_an_address_is_a_nic_without_one() -> None:
     assert "address add" not in guest_image._network("web", nic)
 
 
-def test_what_is_learnt_is_not_told() -> None:
+def test_what_is_learnt_is_not_printed() -> None:
     addresses, gateways = ("10.5.5.7/24", "fd00::7/64"), ("10.5.5.1", "fd00::1")
     nic = Nic(tap="t", mac="fa:16:3e:00:00:01", mtu=1450, addresses=addresses, gateways=gateways, dhcp=True)
     script = guest_image._network("web", nic)

@@ -77,7 +77,7 @@ def say(path: Path, *argv: str, seconds: float = PATIENCE) -> tuple[int, str]:
     return guest_serial.execute(path, argv, output, seconds), output.getvalue().decode()
 
 
-def test_what_listens_is_told_a_command_and_says_how_it_ended(machine: Path) -> None:
+def test_what_listens_gets_a_command_and_says_how_it_ended(machine: Path) -> None:
     assert say(machine, "sh", "-c", "echo one; printf two; exit 3") == (3, "one\ntwo")
 
 
@@ -94,7 +94,7 @@ def test_a_machine_that_lost_the_beginning_of_a_line_is_not_waited_for_for_ever(
         say(path, "true", seconds=0.2)
 
 
-def test_what_somebody_else_has_asked_is_no_answer(tmp_path: Path) -> None:
+def test_somebody_elses_query_is_no_answer(tmp_path: Path) -> None:
     def late(connection: socket.socket) -> None:
         token = connection.recv(100).split()[0]
         connection.sendall(b"an answer\n0123456789abcdef 0\n" + token + b"\nmine" + token + b" 0\n")

@@ -35,7 +35,7 @@ def test_kill_all_ends_these_and_no_others(layout: Layout, start_sleep: Start) -
     assert _alive(nobodys)
 
 
-def test_who_asks_is_spared_though_it_carries_the_mark(layout: Layout, start_sleep: Start) -> None:
+def test_the_caller_is_spared_though_it_carries_the_mark(layout: Layout, start_sleep: Start) -> None:
     """`netweft lab down` called from a shell inside the lab must live to finish."""
     script = f"from netweft.lab import processes; processes.kill_all({layout.lab!r}); print('lived')"
     ours = start_sleep(mark(layout.lab))
@@ -46,7 +46,7 @@ def test_who_asks_is_spared_though_it_carries_the_mark(layout: Layout, start_sle
     assert not _alive(ours)
 
 
-def test_who_outlives_his_starter_is_none_of_the_supervisors(layout: Layout, start_sleep: Start) -> None:
+def test_a_process_that_outlives_its_starter_is_none_of_the_supervisors(layout: Layout, start_sleep: Start) -> None:
     """As STT's carrier does, when its agent is killed."""
     start_sleep(mark(layout.lab, processes.SUPERVISOR))
     silent = "stdout=s.DEVNULL, stderr=s.DEVNULL, start_new_session=True"

@@ -10,7 +10,7 @@ from netweft.lab.layout import LabError, Layout
 LAYOUT = Layout(lab="t")
 
 
-def test_it_is_stopped_while_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_stopped_during_a_query(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([True, False])
     monkeypatch.setattr(this_machine, "listens", lambda _: next(answers))
     monkeypatch.setattr(this_machine, "vsctl", refuses)

@@ -53,7 +53,7 @@ async def test_two_in_one_process_share_nothing() -> None:
     assert ["netweft_agent_feed_session 1.0\n" in text for text in texts] == [True, False]
 
 
-async def test_a_fault_is_told_in_the_log_alone() -> None:
+async def test_a_fault_is_in_the_log_alone() -> None:
     sockets = bind(["127.0.0.1:0"])
     url = place(sockets)
     async with served(sockets, AGENT, broken), httpx.AsyncClient() as client:

@@ -267,7 +267,7 @@ def never_ends(line: str) -> str:
     ("answer", "why"),
     [(hangs_up, "it closed the connection"), (floods, "its answer has more than 1 MiB"), (never_ends, "no answer")],
 )
-async def test_what_goes_wrong_is_told_and_nothing_waits(
+async def test_faults_are_reported_and_nothing_waits(
     monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], str | None], why: str
 ) -> None:
     monkeypatch.setattr(ssh, "LARGEST", 1 << 20)
@@ -322,7 +322,7 @@ async def test_a_vlan_that_somebody_else_uses_stays() -> None:
 
 
 @pytest.mark.parametrize("free", [True, False])
-async def test_sudo_is_told_its_password_where_it_wants_one(free: bool) -> None:
+async def test_sudo_gets_its_password_where_it_wants_one(free: bool) -> None:
     """As networking-generic-switch has it for SONiC.  Where it wants none nobody is told: a shell would run it."""
     heard = list[str]()
 

@@ -104,7 +104,7 @@ async def test_an_error_is_its_words_and_a_warning_is_none() -> None:
     await found.ask(element("commit"))
 
 
-async def test_a_device_that_loses_the_first_request_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_device_that_loses_the_first_request_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(netconf_session, "PROBE_SECONDS", 0.01)
     reader = asyncio.StreamReader()
 
@@ -139,7 +139,7 @@ async def test_a_device_that_loses_the_first_request_is_asked_again(monkeypatch:
         (chunked(reply("<ok/>").replace('"2"', '"9"')), "something else"),
     ],
 )
-async def test_what_is_no_netconf_is_told(answer: bytes, message: str) -> None:
+async def test_what_is_no_netconf_is_reported(answer: bytes, message: str) -> None:
     found = await session([HELLO.format(1, "").encode(), chunked(HEARD), answer])
     await found.hello()
     with pytest.raises(NetconfBroken, match=message):
@@ -164,7 +164,7 @@ async def test_one_that_never_ends_its_hello_is_not_waited_for(monkeypatch: pyte
         ("ip = x\nngs_netconf_confirmed_commit_timeout = soon", "'soon' is no number of seconds"),
     ],
 )
-def test_what_it_needs_is_asked_for_at_once(tmp_path: Path, keys: str, message: str) -> None:
+def test_what_it_needs_is_requested_at_once(tmp_path: Path, keys: str, message: str) -> None:
     path = tmp_path / "switches.ini"
     path.write_text(f"[genericswitch:s]\ndevice_type = netconf_openconfig\n{keys}\n")
     with pytest.raises(SettingsError, match=message):

@@ -47,7 +47,7 @@ def test_each_moment_in_the_life_of_a_port_has_its_event() -> None:
 @pytest.mark.parametrize(
     "other", [{"device_owner": "network:dhcp"}, {"device_id": "dhcp-1"}, {"device_owner": ""}, {"device_id": None}]
 )
-def test_of_others_ports_it_is_told_nothing(other: dict[str, Any]) -> None:
+def test_of_others_ports_it_gets_nothing(other: dict[str, Any]) -> None:
     assert desired(UP | other) == Told()
 
 
@@ -61,7 +61,7 @@ states = st.builds(Told, st.sampled_from(["", SERVER, OTHER]), st.integers(0, 2)
 
 
 @given(states, st.none() | states)
-def test_equal_states_need_no_event_and_a_plugging_is_always_told(was: Told, now: Told | None) -> None:
+def test_equal_states_need_no_event_and_a_plugging_is_always_sent(was: Told, now: Told | None) -> None:
     found = list(events("p", was, now))
     if was == now:
         assert found == []

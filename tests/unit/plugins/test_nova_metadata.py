@@ -54,7 +54,7 @@ async def ask(one: NovaMetadata, target: str = "/latest", method: str = "GET", b
     return await one.ask(method, target, body, instance_id="i1", project_id="p1", address="10.0.0.3")
 
 
-async def test_it_hears_who_asks_and_that_we_vouch_for_it(tmp_path: Path) -> None:
+async def test_it_gets_the_user_and_that_we_vouch_for_it(tmp_path: Path) -> None:
     async with nova(tmp_path, answer("200 OK")) as (one, heard):
         said = await ask(one, "/openstack/latest/meta_data.json")
     assert said == Said(status=200, body=b"hello", content_type="application/json")

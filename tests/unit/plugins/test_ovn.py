@@ -69,7 +69,7 @@ def switched(**kinds: Any) -> dict[str, Any]:
     return {key: one.value for key, one in switching.desired(rows(**kinds), {}, {})}
 
 
-def test_a_network_is_a_switch_and_asks_for_no_key() -> None:
+def test_a_network_is_a_switch_and_has_no_key() -> None:
     assert switched()["Logical_Switch neutron-net-1"] == {
         "name": "neutron-net-1",
         "other_config": {"vlan-passthru": "false"},

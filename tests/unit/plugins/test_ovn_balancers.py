@@ -104,7 +104,7 @@ def test_what_ovn_cannot_is_said_and_not_served(
 
 
 @pytest.mark.parametrize("values", [{"lb_algorithm": "SOURCE_IP"}, {"session_persistence": {"type": "SOURCE_IP"}}])
-def test_a_client_keeps_its_member_where_that_is_asked_for(values: Row) -> None:
+def test_a_client_keeps_its_member_with_session_persistence(values: Row) -> None:
     assert balancing(pools=[pool(**values)]).wanted[ROW].value["selection_fields"] == ["ip_dst", "ip_src"]
 
 
@@ -137,7 +137,7 @@ def test_a_backup_serves_where_nobody_else_does() -> None:
     assert told.wanted[ROW].value["vips"] == {"10.0.0.100:80": "10.0.0.5:8080"}
 
 
-def test_members_on_ovns_hosts_are_asked_from_an_address_of_their_subnet() -> None:
+def test_members_on_ovns_hosts_are_probed_from_an_address_of_their_subnet() -> None:
     asking = port(
         "asks",
         device_owner=ASKING_OWNER,
@@ -187,7 +187,7 @@ def test_addresses_of_version_6_are_in_brackets() -> None:
     }
 
 
-def test_a_port_that_somebody_calls_so_asks_nobody() -> None:
+def test_a_port_that_a_user_names_so_probes_nothing() -> None:
     theirs = port("theirs", device_owner=ASKING_OWNER, fixed_ips=[{"subnet_id": SUBNET, "ip_address": "10.0.0.250"}])
     told = balancing(ports=[port(), theirs], healthmonitors=[monitor()])
     assert "ip_port_mappings" not in told.wanted[ROW].value

@@ -50,7 +50,7 @@ def test_what_is_allowed_has_to_be_permitted_by_groups_too() -> None:
     ]
 
 
-def test_a_direction_without_a_policy_lets_out_what_is_asked_of_the_node_and_nothing_else() -> None:
+def test_a_direction_without_a_policy_lets_out_requests_to_the_node_and_nothing_else() -> None:
     assert [action for action, _ in asked(wanted(rule("a")), "from-lport")] == [
         "allow",
         "allow",

@@ -51,7 +51,7 @@ def test_what_comes_in_is_allowed_within_what_groups_permit_in_the_order_of_the_
     ]
 
 
-def test_what_goes_out_is_asked_in_a_stage_of_its_own() -> None:
+def test_egress_is_evaluated_in_a_stage_of_its_own() -> None:
     found = wanted(ALLOWS, DENIES)
     assert asked(found, "from-lport") == [
         ("allow-related", f"{OUT}{OWN.replace('src', 'dst')}"),
@@ -75,7 +75,7 @@ def test_a_vms_own_firewall_decides_within_each_rule_before_groups_do() -> None:
     assert rest == len(within) - 2
 
 
-def test_it_is_told_to_its_port_and_group_and_is_there_with_vms_only() -> None:
+def test_it_is_shown_on_its_port_and_group_and_is_there_with_vms_only() -> None:
     told = {(one.ports, one.parts) for one in wanted(ALLOWS).values()}
     assert told == {(frozenset({"r-1"}), frozenset({("firewall_groups", FW)}))}
     assert not wanted(ALLOWS, ports=[])
@@ -89,7 +89,7 @@ def test_one_that_is_too_much_lets_nothing_pass_and_says_so() -> None:
     assert {one.refused for one in found.values() if one.value is None} == {firewalls.TOO_MUCH}
 
 
-def test_what_other_hosts_route_is_said_not_to_be_asked() -> None:
+def test_what_other_hosts_route_is_said_not_to_be_filtered() -> None:
     elsewhere = port("p-2", **{"binding:host_id": "hv2", "security_groups": [GROUP]})
     found = wanted(ALLOWS, ports=[port(), elsewhere], agents=[CHASSIS, OTHERS])
     assert router_firewalls.OTHERS_ROUTE in {one.refused for one in found.values()}

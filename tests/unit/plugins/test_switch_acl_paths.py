@@ -102,7 +102,7 @@ def test_a_set_of_somebody_else_stays() -> None:
 
 @pytest.mark.parametrize(("entry", "why"), [("ipv4 1 any - - 3.4", "no number of an ICMP code, such as 3.4"),
                                             ("ipv6 58 any - - 200", "no name of ICMP type 200 of IPv6")])  # fmt: skip
-def test_what_has_no_name_there_is_told_and_not_left_open(entry: str, why: str) -> None:
+def test_what_has_no_name_there_is_reported_and_not_left_open(entry: str, why: str) -> None:
     with pytest.raises(CannotSay, match=why):
         words().say(KEY, value(entry), AclState({}, {}))
     assert not words().shows(KEY, value(entry), {})

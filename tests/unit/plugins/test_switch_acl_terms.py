@@ -67,7 +67,7 @@ def test_an_entry_is_a_term() -> None:
     assert to == [f"{v4} ip-destination-address 192.0.2.7/32", "then accept"]
 
 
-def test_what_junos_is_told_and_that_nothing_is_left() -> None:
+def test_what_junos_gets_and_that_nothing_is_left() -> None:
     device, wanted = Junos(), value("ipv4 6 any - 80 -")
     said = words().say(KEY, wanted, device.state())
     name = said[-1].split()[-1]

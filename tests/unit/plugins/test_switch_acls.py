@@ -110,7 +110,7 @@ def value(*texts: str) -> dict[str, Any]:
     return {"mac": MAC, "vid": 101, "entries": list(texts)}
 
 
-def test_what_eos_is_told() -> None:
+def test_what_eos_gets() -> None:
     words = dialects()["netmiko_arista_eos"].acl
     assert isinstance(words, acl_lines.AclWords)
     every = value("ipv4 6 192.0.2.0/24 1024 80-90 - established", "ipv4 any 192.0.2.7/32 - - -", "ipv4 1 any - - 3.4",
@@ -140,7 +140,7 @@ ipv6 access-list {v6}
 """
 
 
-def test_what_ios_is_told_and_what_it_shows() -> None:
+def test_what_ios_gets_and_what_it_shows() -> None:
     """Bits that do not matter where others have a prefix; names for numbers, spaces, and a number for each line."""
     words = dialects()["netmiko_cisco_ios"].acl
     key = "acl-in GigabitEthernet1/0/7"
@@ -270,12 +270,12 @@ def test_what_cannot_be_filtered_is_not_let_on(how: Acls, values: dict[str, Any]
         ("device_type = ovsdb\nnetweft_acl_entries = 0", "is no number from 1 to 999999"),
     ],
 )
-def test_a_wrong_key_is_told(tmp_path: Path, keys: str, says: str) -> None:
+def test_a_wrong_key_is_reported(tmp_path: Path, keys: str, says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         load_switches(file(tmp_path, f"[genericswitch:tor1]\n{keys}\n"))
 
 
-def test_a_port_is_told_that_its_groups_are_not_in_force(tmp_path: Path) -> None:
+def test_a_port_shows_that_its_groups_are_not_in_force(tmp_path: Path) -> None:
     profile = {"local_link_information": [{"switch_info": "tor1", "port_id": "Ethernet7"}]}
     port = {"port_security_enabled": True, "binding:profile": profile}
     login = "ip = 192.0.2.1\nusername = u\npassword = p"

@@ -115,7 +115,7 @@ def test_a_file_of_networking_generic_switch_is_read_as_it_is(tmp_path: Path) ->
         ("nonsense", "switches_file: "),
     ],
 )
-def test_a_wrong_key_is_told_by_name(tmp_path: Path, keys: str, message: str) -> None:
+def test_a_wrong_key_is_named(tmp_path: Path, keys: str, message: str) -> None:
     with pytest.raises(SettingsError) as refused:
         load_switches(file(tmp_path, f"[genericswitch:s]\n{keys}\n"))
     assert message in str(refused.value)
@@ -170,7 +170,7 @@ def test_vlans_of_a_bonds_ports_are_the_bonds(tmp_path: Path) -> None:
     assert wanted(tor, Sight()) == bonds
 
 
-def test_what_is_not_allowed_is_told_and_not_done() -> None:
+def test_what_is_not_allowed_is_reported_and_not_done() -> None:
     tor = switch(hosts={"hv1": ("e1",)}, allowed_vlans=frozenset({101}), allowed_ports=frozenset({"e9"}))
     found = wanted(tor, Sight({"hv1": having(vlan(102))}))
     assert found == {"tagged e1 102": "switch tor1: VLAN 102 is not among its ngs_allowed_vlans"}
@@ -230,7 +230,7 @@ netweft_hosts = hv2:e2
 """
 
 
-def test_hosts_that_are_told_of_no_switch_are_found_by_lldp(tmp_path: Path) -> None:
+def test_hosts_without_configured_links_are_found_by_lldp(tmp_path: Path) -> None:
     (tmp_path / "switches.ini").write_text(TWO_BY_LLDP)
     switches = inventory.read(f"{tmp_path}/switches.ini")
 

@@ -61,7 +61,7 @@ async def test_what_is_said_is_there_and_read_back_over_one_connection() -> None
         await device.close()
 
 
-async def test_its_words_are_told_and_the_rest_is_done() -> None:
+async def test_its_words_are_reported_and_the_rest_is_done() -> None:
     cli = CliSwitch()
     cli.full = {102}
     async with cli.listening():
@@ -221,7 +221,7 @@ def test_lists_of_vlans() -> None:
     [("", "ip: is missing"), ("ip = x\nkey_file = /nowhere", "key_file: there is no file /nowhere"),
      ("ip = x\nport = ssh", "port: 'ssh' is no number")],
 )  # fmt: skip
-def test_what_it_needs_is_asked_for_at_once(tmp_path: Path, keys: str, message: str) -> None:
+def test_what_it_needs_is_requested_at_once(tmp_path: Path, keys: str, message: str) -> None:
     path = tmp_path / "switches.ini"
     path.write_text(f"[genericswitch:s]\ndevice_type = netmiko_sonic\n{keys}\n")
     with pytest.raises(SettingsError, match=message):

@@ -114,7 +114,7 @@ def test_a_port_of_the_switch_is_on_one_network_and_only_a_vxlan_can_be_there() 
     ]
 
 
-def test_a_plan_is_what_vtep_ctl_would_be_told() -> None:
+def test_a_plan_is_what_vtep_ctl_would_do() -> None:
     made = {"switch net1": [5001, "source_node"], "binding e1 0": "net1", "flood net1": ["192.0.2.1"]}
     steps = [Step("device", key, None, value) for key, value in made.items()]
     gone = Step("device", "mac net2 fa:16:3e:00:00:01", "192.0.2.1", None)
@@ -144,7 +144,7 @@ def vtep() -> VtepMechanism:
     return VtepMechanism(SWITCH)
 
 
-async def test_who_claims_the_address_of_another_port_is_told_and_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_claim_of_another_ports_address_is_reported_and_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     mechanism, there = vtep(), neighbours(*(peer(number, "hv1") for number in range(1, 7)))
     before = mechanism.desired(Sight({OWN: there}, bare(1, NET)))
     stolen = [("net1", f"fa:16:3e:00:00:{number:02}") for number in range(1, 6)]
@@ -187,7 +187,7 @@ def test_a_rack_is_one_physical_network() -> None:
         VtepMechanism(switch)
 
 
-def test_a_machine_behind_it_is_told_what_it_does_not_have() -> None:
+def test_a_machine_behind_it_shows_what_it_does_not_have() -> None:
     tor = VtepMechanism(SWITCH)
     link = {"binding:profile": {"local_link_information": [{"switch_info": "tor1", "port_id": "e1"}]}}
     assert tor.noted(link) == ""

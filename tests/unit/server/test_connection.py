@@ -212,7 +212,7 @@ def test_a_request_for_websocket_is_answered_whatever_it_has(request_: bytes, st
     run(test)
 
 
-def test_who_only_waits_gives_way_to_who_asks() -> None:
+def test_idle_connections_give_way_to_requests() -> None:
     """Six half-sent requests where four connections fit: everybody else is still served."""
 
     async def test(here: Place) -> None:
@@ -230,7 +230,7 @@ def test_who_only_waits_gives_way_to_who_asks() -> None:
     }
 
 
-def test_where_everybody_is_being_served_the_next_is_told_so() -> None:
+def test_where_all_are_being_served_the_next_gets_an_error() -> None:
     async def test(here: Place) -> None:
         busy = [await (await here.connect()).send(GET % b"/slow") for _ in range(3)]
         while len(here.asked) < 3:

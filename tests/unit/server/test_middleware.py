@@ -71,7 +71,7 @@ async def test_a_large_body_is_refused_whether_announced_or_not(client: httpx.As
 
 
 @pytest.mark.parametrize("path", ["/v2.0/x", "/identity/v3/x"])
-async def test_a_bug_is_logged_with_the_id_and_tells_nothing(
+async def test_a_bug_is_logged_with_the_id_and_reveals_nothing(
     client: httpx.AsyncClient, path: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = await client.get(path)

@@ -147,7 +147,7 @@ LEAST = QosPolicy(id="q", minimum_bandwidths=(MinimumBandwidth(min_kbps=5000),))
 
 
 @pytest.mark.parametrize(("kind", "offset"), [("vxlan", 56), ("geneve", 56), ("gre", 48), ("vlan", 6), ("flat", 6)])
-def test_a_guarantee_is_told_by_the_mac(kind: str, offset: int) -> None:
+def test_a_guarantee_is_classified_by_mac(kind: str, offset: int) -> None:
     net = network(1, kind)
     bandwidths = {name: Bandwidth("eth0", 20000) for name in ("tunnel", net.segments[0].physical_network or "")}
     host = replace(

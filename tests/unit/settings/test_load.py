@@ -53,7 +53,7 @@ def test_the_other_sections_settings_are_left_alone(file: Path) -> None:
         ("[server]\nlisten = []", ["[server] listen", "length"]),
     ],
 )
-def test_a_wrong_file_is_told_where_and_what(tmp_path: Path, text: str, words: list[str]) -> None:
+def test_a_wrong_file_is_an_error_with_where_and_what(tmp_path: Path, text: str, words: list[str]) -> None:
     path = tmp_path / "netweft.toml"
     path.write_text(text)
     with pytest.raises(SettingsError) as caught:
@@ -80,7 +80,7 @@ def test_environment_and_command_line_are_named(
         load(ServerSettings, environ=environ, overrides=overrides)
 
 
-def test_a_file_that_was_asked_for_must_exist(tmp_path: Path) -> None:
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no such file"):
         load(ServerSettings, file=tmp_path / "none.toml", environ={})
 

@@ -137,7 +137,7 @@ def test_who_did_it(store: Store) -> None:
 
 
 @pytest.mark.parametrize("long", [False, True])
-async def test_whoever_does_it_does_it_for_who_asked(store: Store, long: bool) -> None:
+async def test_it_is_done_in_the_callers_name(store: Store, long: bool) -> None:
     """Some wait for their turn, and are done by others' tasks or in threads."""
 
     async def ask(who: str) -> None:

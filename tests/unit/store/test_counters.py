@@ -18,11 +18,11 @@ def packets(store: Store, id: str = "r") -> int:
     return found[0]
 
 
-def test_of_what_nothing_was_told_there_is_none(store: Store) -> None:
+def test_without_a_report_there_is_none(store: Store) -> None:
     assert packets(store) == 0
 
 
-def test_what_is_told_twice_or_late_changes_nothing(store: Store) -> None:
+def test_what_is_reported_twice_or_late_changes_nothing(store: Store) -> None:
     for told, now in ((5, 5), (5, 5), (9, 9), (7, 9), (10, 10)):
         tell(store, "hv1", told)
         assert packets(store) == now

@@ -180,9 +180,7 @@ def test_nor_does_one_where_it_could_not_be_opened(postgres_url: str, monkeypatc
     assert [connection.closed for connection in made] == [True]
 
 
-def test_who_is_one_of_many_at_one_row_is_not_told_that_the_database_is_busy(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_of_many_at_one_row_gets_no_busy_error(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each time that a transaction is in vain another one got through."""
     monkeypatch.setattr("netweft.store.store._LONGEST_PAUSE", 0.001)
     store, left = Store.open(postgres_url), list(range(30))

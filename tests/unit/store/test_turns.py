@@ -25,7 +25,7 @@ def serve(queue: Shares[Sequence[str]], cost: float, rounds: int) -> list[Sequen
     return served
 
 
-def test_one_that_asks_once_is_next_whatever_waits() -> None:
+def test_one_with_a_single_request_is_next_whatever_waits() -> None:
     queue: Shares[Sequence[str]] = Shares()
     for _ in range(1000):
         queue.push(("loud", "u"), ("loud", "u"))
@@ -185,7 +185,7 @@ async def test_a_request_waits_for_the_one_before_it_and_not_for_all_that_one_cl
     assert done.count("loud") == 100
 
 
-async def test_who_takes_long_over_its_own_work_is_asked_later(turns: Turns) -> None:
+async def test_who_takes_long_over_its_own_work_comes_later(turns: Turns) -> None:
     """Not the database's time counts, but the loop's."""
     done: list[str] = []
 
@@ -295,7 +295,7 @@ async def test_reads_go_on_while_somebody_writes_for_long_and_writers_wait_for_t
 
 @pytest.mark.parametrize("embedded", [True, False])
 @pytest.mark.parametrize("long", [True, False])
-async def test_what_the_work_raises_is_raised_to_who_asked(embedded: bool, long: bool) -> None:
+async def test_what_the_work_raises_is_raised_to_the_caller(embedded: bool, long: bool) -> None:
     turns = Turns(embedded=embedded)
 
     def fail() -> None:

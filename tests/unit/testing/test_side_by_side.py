@@ -97,7 +97,7 @@ def test_who_has_collected_labs_only_gets_no_more_and_is_counted_on_for_nothing_
     assert scheduler.tests_finished
 
 
-def test_who_has_a_test_that_others_have_not_is_told_of(workers: list[Worker]) -> None:
+def test_a_test_that_only_one_worker_has_is_reported(workers: list[Worker]) -> None:
     workers[1].collected = [test for test in TESTS if "netns" in test][1:]
     scheduler = made(workers)
     told: list[Any] = []

@@ -50,7 +50,7 @@ def test_which_of_two_equals_wins_is_not_left_to_chance() -> None:
         out(two)
 
 
-def test_nothing_leaves_where_it_came_in_unless_told_to() -> None:
+def test_nothing_leaves_where_it_came_in_except_by_in_port() -> None:
     assert out(bridge(flow(0, Output(1), Output(2)))) == [("br", 2)]
     assert out(bridge(flow(0, Output(OFPP_IN_PORT)))) == [("br", 1)]
 

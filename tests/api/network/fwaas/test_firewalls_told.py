@@ -14,7 +14,7 @@ def bound(api: Api, network_id: str, host: str) -> Object:
     return api.make("admin", "port", **hosted)
 
 
-def test_a_vm_ports_firewall_is_told_to_its_node_and_each_change_alone(api: Api, store: Store) -> None:
+def test_a_vm_ports_firewall_is_sent_to_its_node_and_each_change_alone(api: Api, store: Store) -> None:
     network = api.network("alice", cidr="10.0.0.0/24")
     port, other = bound(api, network["id"], "hv1"), bound(api, network["id"], "hv2")
     nodes = Followers(store)
@@ -56,7 +56,7 @@ def test_a_vm_ports_firewall_is_told_to_its_node_and_each_change_alone(api: Api,
     assert ("firewall_rule", one["id"]) in told["hv2"]
 
 
-def test_an_interfaces_firewall_is_told_to_whoever_routes_for_it(api: Api, store: Store) -> None:
+def test_an_interfaces_firewall_is_sent_to_all_nodes_that_route_for_it(api: Api, store: Store) -> None:
     way = interface(api)
     named = api.make("alice", "address_group", addresses=["192.0.2.0/24"])
     bound(api, api.get("alice", f"/ports/{way['port_id']}")["port"]["network_id"], "hv1")

@@ -13,7 +13,7 @@ def asked(api: Api, port: Any, who: str = "admin") -> Any:
     return api.get(who, f"/ports/{port['id']}")["port"]["resource_request"]
 
 
-def test_a_promised_bandwidth_is_asked_for_with_what_the_nic_must_reach(make_api: MakeApi) -> None:
+def test_a_guaranteed_bandwidth_is_requested_with_the_nics_traits(make_api: MakeApi) -> None:
     api = make_api(vlan_ranges=["net-1:100:199"])
     policy = make_policy(api)
     rule = make_rule(api, policy, "minimum_bandwidth", min_kbps=500)

@@ -88,7 +88,7 @@ def test_an_external_network_is_seen_by_all_and_made_by_admins(api: Api) -> None
     assert api("bob", "GET", f"/subnets/{public['id']}").status_code == 404
 
 
-def test_vlan_transparency_is_asked_for_once(api: Api) -> None:
+def test_vlan_transparency_is_set_once(api: Api) -> None:
     network = api.make("alice", "network", vlan_transparent=True)
     assert network["vlan_transparent"] is True
     assert api.make("alice", "network")["vlan_transparent"] is None

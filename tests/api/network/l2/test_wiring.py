@@ -48,7 +48,7 @@ def wired(api: Api, who: str, port: Object) -> Object:
     return found
 
 
-def test_who_sees_agents_is_told_all(asking: Api, nodes: Nodes, there: Place) -> None:
+def test_who_sees_agents_sees_all(asking: Api, nodes: Nodes, there: Place) -> None:
     found = wired(asking, "admin", there.port)
     ((host, question),) = nodes.asked
     assert (host, question.port_id, question.wiring, question.packet) == ("hv-secret", there.port["id"], True, None)
@@ -115,7 +115,7 @@ def test_what_nodes_see_of_each_other(asking: Api, nodes: Nodes) -> None:
         assert asking(who, "GET", f"{path}?host=hv-secret").status_code == 403
 
 
-def test_one_user_asks_so_much_at_once() -> None:
+def test_one_user_has_a_limit_of_queries_at_once() -> None:
     gate = AtOnce(2)
     with gate.one("a") as first, gate.one("a") as second, gate.one("a") as third, gate.one("b") as another:
         assert (first, second, third, another) == (True, True, False, True)
@@ -123,7 +123,7 @@ def test_one_user_asks_so_much_at_once() -> None:
         assert again
 
 
-def test_who_is_behind_is_told_to_who_sees_agents(store: Store, there: Place) -> None:
+def test_a_node_behind_is_shown_to_who_sees_agents(store: Store, there: Place) -> None:
     lag = Lag(connected=True, revision=4, revisions=2, objects=3, seconds=1.5)
     asking = Api(Starlette(routes=routes(store, authenticate, ServerSettings(), lambda: {"hv-secret": lag})))
     assert asking.get("admin", "/netweft/fabric")["fabric"]["nodes"] == [{"host": "hv-secret", "feed": lag._asdict()}]

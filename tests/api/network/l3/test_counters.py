@@ -77,7 +77,7 @@ def test_who_sees_it(api: Api, there: Place) -> None:
     assert mine == {lent["id"], free["id"], forwarding["id"], there.router["id"]}
 
 
-def test_lists_are_asked_as_others(api: Api, store: Store, there: Place) -> None:
+def test_lists_have_filters_as_others(api: Api, store: Store, there: Place) -> None:
     lent = sorted((make(api, there.outside) for _ in range(3)), key=lambda one: str(one["id"]))
     for number, one in enumerate(lent):
         told(store, "floatingips", one, 9 - number)

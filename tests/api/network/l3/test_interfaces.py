@@ -293,7 +293,7 @@ def test_its_port_is_not_a_port_like_others(api: Api, router: Object) -> None:
 
 @pytest.mark.parametrize("owner", ["network:router_gateway", INTERFACE, "network:floatingip"])
 @pytest.mark.parametrize("who", ["alice", "admin"])
-def test_nobody_makes_himself_an_interface(api: Api, router: Object, owner: str, who: str) -> None:
+def test_users_make_no_router_interface_ports(api: Api, router: Object, owner: str, who: str) -> None:
     """Past all checks, of one's own router or another's; whether there is such a router is not told either."""
     network = subnet(api, "10.0.0.0/24", who)["network_id"]
     plain = api.make(who, "port", network_id=network)

@@ -32,7 +32,7 @@ def test_the_life_of_a_router(api: Api) -> None:
     assert refused(api("alice", "GET", path)) == (404, "RouterNotFound")
 
 
-def test_nothing_is_told_of_what_is_kept_beside(api: Api) -> None:
+def test_what_is_kept_beside_is_not_shown(api: Api) -> None:
     made = api.make("admin", "router")
     assert not [name for name in made if name.startswith("netweft:")]
     for asked in ("netweft:networks=x", "fields=netweft:networks", "sort_key=netweft:networks"):

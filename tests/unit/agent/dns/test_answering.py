@@ -61,7 +61,7 @@ def test_a_port_of_the_network(name: str, kind: str, told: list[str]) -> None:
         ("9.0.0.10.in-addr.arpa.", dns.rcode.REFUSED),
     ],
 )
-def test_no_port_where_nobody_else_is_asked(name: str, code: int) -> None:
+def test_no_port_without_other_name_servers(name: str, code: int) -> None:
     answer = ask(name, domain="corp.test.")
     assert answer is not None
     assert answer.rcode() == code
@@ -125,7 +125,7 @@ def test_names_that_make_no_sense(pointer: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", ["AXFR", "ANY", "NS", "SOA", "TXT"])
-def test_nobody_is_told_all_of_a_networks_names(kind: str) -> None:
+def test_no_one_gets_all_of_a_networks_names(kind: str) -> None:
     said = ask("cloud.test.", kind)
     assert said is not None
     assert said.rcode() == dns.rcode.NXDOMAIN
@@ -155,7 +155,7 @@ def test_whatever_comes_there_is_an_answer_or_none(wire: bytes) -> None:
     fitted(query, own(NAMES, RED, "", query, alone=False) or failed(query))
 
 
-def test_what_is_too_big_is_asked_again_by_tcp() -> None:
+def test_what_is_too_big_is_queried_again_by_tcp() -> None:
     for query in (dns.message.make_query("web.", "A"), dns.message.make_query("web.", "A", use_edns=0, payload=4096)):
         said = own(BIG, RED, "", parsed(query.to_wire()), alone=True)
         assert said is not None

@@ -9,7 +9,7 @@ from netweft.agent.dns.datagrams import Datagrams
 
 
 @pytest.mark.parametrize("address", ["127.0.0.5", "127.9.9.9", "::1"])
-async def test_an_answer_leaves_from_where_it_was_asked(address: str) -> None:
+async def test_an_answer_leaves_from_the_requested_address(address: str) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     one = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     one.bind(("", 0))

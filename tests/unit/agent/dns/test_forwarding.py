@@ -43,7 +43,7 @@ async def server() -> AsyncIterator[Server]:
     transport.close()
 
 
-async def test_the_answer_is_as_if_it_had_been_asked_itself(server: Server) -> None:
+async def test_the_answer_is_as_if_it_was_queried_itself(server: Server) -> None:
     said = await Forwarder([server.address]).ask("port", QUERY, tcp=False)
     assert said is not None
     answer = dns.message.from_wire(said)
@@ -108,7 +108,7 @@ def test_whose_answer_it_is() -> None:
         assert is_answer(query, query[:2] + bytes((0x80, code)) + bytes(8)) is expected
 
 
-async def test_one_that_asks_much_leaves_room_for_others(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_busy_client_leaves_room_for_others(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forwarding, "TIMEOUT", 30.0)
     forwarder = Forwarder([server.address])
     server.silent = True

@@ -63,7 +63,7 @@ async def test_a_port_that_has_gone_hears_nothing_nor_does_who_gets_its_number(s
     assert stage.heard == []
 
 
-async def test_who_asks_without_end_is_ignored_for_a_while(stage: Stage) -> None:
+async def test_who_floods_queries_is_ignored_for_a_while(stage: Stage) -> None:
     for _ in range(MANY + 5):
         stage.side._take(requester(GUARDED), b"", lambda _: None)
     await asyncio.gather(*stage.side._under_way)

@@ -33,13 +33,13 @@ def test_what_is_said(known: str, answers: str, is_said: str) -> None:
     assert said(Verdict(known), answers) == is_said
 
 
-def test_what_has_changed_is_told_once() -> None:
+def test_changes_are_reported_once() -> None:
     verdict = Verdict("ONLINE")
     assert [verdict.hear(CHECK, well=False, why=str(n)) for n in range(5)] == [False, False, True, False, False]
     assert verdict.why == "2"
 
 
-def test_who_cannot_be_asked_is_out_at_once_and_comes_back_like_any_other() -> None:
+def test_a_member_that_cannot_be_probed_is_out_at_once_and_comes_back_like_any_other() -> None:
     verdict = Verdict("ONLINE")
     assert verdict.condemn("not plugged in") and not verdict.condemn("not plugged in")
     assert said(verdict, "+++") == "EEO"

@@ -9,7 +9,7 @@ from netweft.agent.host.datapath import BridgeDatapath
 from netweft.dataplane.unixctl.client import CommandFailed
 
 
-async def test_it_is_asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = ["Check pkt length action: No\n", "", "Check pkt length action: Yes\nIPv6 ND Extension: Yes\n"]
 
     async def command(_: Path, *words: str) -> str:
@@ -27,7 +27,7 @@ async def test_it_is_asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [(False, False), (False, False), (True, True)]
 
 
-async def test_what_it_lacks_is_told_until_it_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_it_lacks_is_reported_until_it_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = ["CT state: Yes\nCT state NAT: No\n", "CT state: Yes\nCT state NAT: Yes\n"]
 
     async def command(_: Path, *words: str) -> str:
@@ -41,7 +41,7 @@ async def test_what_it_lacks_is_told_until_it_does_not(monkeypatch: pytest.Monke
     assert found.problem == ""
 
 
-async def test_the_userspace_one_is_taken_to_write_discovery_until_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_userspace_one_is_taken_to_write_discovery_until_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     async def command(_: Path, *words: str) -> str:
         return "Check pkt length action: Yes\nIPv6 ND Extension: No\n"
 

@@ -72,11 +72,11 @@ async def test_a_gateway_stands_for_all_behind_it() -> None:
     assert await asked_for(vswitchd, *gateways) == [as_number(256 + 3)]
 
 
-async def test_without_a_route_it_is_asked_for_all_the_same() -> None:
+async def test_without_a_route_it_is_resolved_all_the_same() -> None:
     assert await asked_for(Vswitchd(), "198.18.0.2") == [as_number(2)]
 
 
-async def test_cached_answers_of_those_that_are_asked_for_are_forgotten() -> None:
+async def test_megaflows_of_those_that_are_resolved_are_flushed() -> None:
     flows = ARP.format(ufid="1-a", sip="198.18.0.2") + ARP.format(ufid="1-b", sip="198.18.0.22")
     vswitchd = Vswitchd(flows=flows)
     await asked_for(vswitchd, "198.18.0.2")
@@ -92,5 +92,5 @@ async def test_ends_that_no_tunnel_leads_to(end: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", [None, -1])
-async def test_without_a_port_for_tunnels_nobody_is_asked_for(overlay: int | None) -> None:
+async def test_without_a_tunnel_port_nothing_is_resolved(overlay: int | None) -> None:
     assert await asked_for(Vswitchd(), "198.18.0.2", overlay=overlay) == []

@@ -241,7 +241,7 @@ def answered(world: World, frame: bytes) -> list[bytes]:
     return [packet.frame for packet in Solicitations(world.node).answer(here, PacketIn(0, {}, frame))]
 
 
-def test_who_asks_hears_all_of_them(world: World) -> None:
+def test_a_solicitation_gets_all_of_them(world: World) -> None:
     world.want(*ROUTERS)
     requester = IPv6Address("fe80::f816:3eff:fe00:a")
     expected = [frame for one in ROUTERS for frame in encode(one, (bytes.fromhex("fa163e00000a"), requester))]

@@ -60,7 +60,7 @@ def test_the_first_takes_it() -> None:
     in_own_time(story())
 
 
-def test_who_could_not_ask_asks_again() -> None:
+def test_a_probe_that_could_not_be_sent_is_sent_again() -> None:
     async def story() -> None:
         world = World(GATEWAYS, USERS, 1)
         failing = [True]

@@ -96,7 +96,7 @@ def test_they_go_where_the_server_wants_the_first() -> None:
     in_own_time(run())
 
 
-def test_the_server_is_told_of_the_first() -> None:
+def test_the_first_is_reported_to_the_server() -> None:
     async def run() -> None:
         agent = Agent(*(replace(one, host_id="hv2", hosts=("hv2", "hv1")) for one in (FIRST, OTHER)))
         assert agent.desired.places == {FIRST.id: HERE, OTHER.id: HERE}

@@ -55,7 +55,7 @@ def test_in_and_out(node: Node) -> None:
     assert said.frame[6:12] == octets(F2.mac_address)
 
 
-def test_who_waited_in_vain_is_told(node: Node) -> None:
+def test_who_waited_in_vain_gets_an_icmp_error(node: Node) -> None:
     """Its packet has the floating IP's address and MAC already; the error goes back in by it."""
     said: list[Packet] = []
     resolver = Resolver(node, said.append, lambda: None)

@@ -27,7 +27,7 @@ def told(heard: list[Packet], address: str) -> list[int]:
     return arp + [one["nd_tll"] for one in heard if one.get("nd_target") == value and "nd_tll" in one]
 
 
-async def test_a_router_in_the_place_of_another_is_told_to_the_vms_there(clock: list[float]) -> None:
+async def test_a_router_in_the_place_of_another_is_announced_to_the_vms_there(clock: list[float]) -> None:
     """By each node to its own, three times; to nobody elsewhere."""
     world = World(made())
     wired(world)
@@ -42,7 +42,7 @@ async def test_a_router_in_the_place_of_another_is_told_to_the_vms_there(clock: 
     assert not world.heard[G1.id]
 
 
-async def test_another_address_is_told_and_what_stays_is_not(clock: list[float]) -> None:
+async def test_another_address_is_announced_and_what_stays_is_not(clock: list[float]) -> None:
     world = World(made())
     wired(world)
     world.region.create(replace(R, name="renamed"))

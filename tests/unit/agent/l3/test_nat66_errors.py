@@ -72,7 +72,7 @@ def asked(port: int = 5000) -> dict[str, int]:
     return {"ct_ipv6_src": int(IPv6Address(VM)), "ct_ipv6_dst": int(IPv6Address(FAR)), "ct_tp_src": port}
 
 
-def test_to_whom_asked(node: Node) -> None:
+def test_goes_to_the_client(node: Node) -> None:
     (said,) = answered(node, Reason.ROUTER_NAT66_IN, too_big(HOP, (SNAT, FAR)), **asked(7777))
     assert ends(said) == (HOP, VM, VM, FAR)
     assert said.frame[58:62] == (1300).to_bytes(4, "big"), "the MTU"
@@ -93,7 +93,7 @@ def test_from_inside_as_the_gateways(node: Node) -> None:
     }  # fmt: skip
 
 
-def test_about_a_fragment_it_is_asked_as_about_the_whole(node: Node) -> None:
+def test_about_a_fragment_it_is_looked_up_as_the_whole(node: Node) -> None:
     frame = too_big(HOP, (SNAT, FAR))
     first = bytes((17, 0, 0, 1)) + bytes(4)
     quoted = frame[62:68] + bytes((44,)) + frame[69:102] + first + frame[102:]
@@ -118,7 +118,7 @@ def test_nothing_else(node: Node, frame: bytes, more: dict[str, int]) -> None:
     assert answered(node, Reason.ROUTER_NAT66_IN, frame, **{**asked(), **more}) == []
 
 
-def test_none_where_it_is_not_asked_for_any_more(region: Region, node: Node) -> None:
+def test_none_where_it_is_not_enabled_any_more(region: Region, node: Node) -> None:
     region.create(replace(OUTSIDE, nat66=False))
     region.settle()
     assert answered(node, Reason.ROUTER_NAT66_IN, too_big(HOP, (SNAT, FAR)), **asked()) == []

@@ -54,7 +54,7 @@ async def test_who_answers_is_used(watching: Stage) -> None:
     assert watching.node.learned == {FIRST: THEIRS.hex(":"), SECOND: OTHER.hex(":")}, "before a packet needs it"
 
 
-async def test_who_does_not_is_left_out_until_he_does(watching: Stage) -> None:
+async def test_one_that_does_not_is_left_out_until_it_does(watching: Stage) -> None:
     lives(watching, FIRST, SECOND, seconds=2)
     lives(watching, FIRST, seconds=2 + MOST_UNANSWERED / 4)
     assert silent(watching) == {SECOND}
@@ -62,7 +62,7 @@ async def test_who_does_not_is_left_out_until_he_does(watching: Stage) -> None:
     assert not silent(watching)
 
 
-async def test_nobody_is_silent_before_he_was_asked(watching: Stage) -> None:
+async def test_none_is_silent_before_its_first_probe(watching: Stage) -> None:
     watching.passes(0.75)
     assert not silent(watching)
     watching.passes(1)
@@ -80,7 +80,7 @@ async def test_the_only_next_hop_is_not_watched(watching: Stage, region: Region)
     assert not asked(watching)
 
 
-async def test_what_somebody_else_is_told_is_no_answer(watching: Stage) -> None:
+async def test_an_answer_to_somebody_else_is_no_answer(watching: Stage) -> None:
     for _ in range(16):
         watching.passes(0.25)
         watching.says(FIRST, THEIRS, to=OTHER)

@@ -76,7 +76,7 @@ async def test_who_answers_is_used(world: World, clock: list[float], version: in
     assert not world.agents["hv1"].known, "the database knows them"
 
 
-async def test_one_node_asks_for_all(world: World, clock: list[float]) -> None:
+async def test_one_node_probes_for_all(world: World, clock: list[float]) -> None:
     """Some once a second, of a hop, alone."""
     world.passes(5, clock)
     world.heard.clear()
@@ -86,7 +86,7 @@ async def test_one_node_asks_for_all(world: World, clock: list[float]) -> None:
     assert {one["eth_src"] for one in world.heard[ONE.id]} == {mac(TO_GREEN.mac_address)}
 
 
-async def test_who_is_dead_is_left_out_until_he_lives(world: World, clock: list[float], version: int) -> None:
+async def test_a_dead_one_is_left_out_until_it_lives(world: World, clock: list[float], version: int) -> None:
     world.passes(3, clock)
     world.silent.add(TWO.id)
     world.passes(NOTICED, clock)
@@ -133,13 +133,13 @@ async def test_nobody_else_keeps_a_dead_one_in_use(clock: list[float]) -> None:
     assert reached(world, 4) == {ONE.id}
 
 
-async def test_the_only_next_hop_is_not_asked(clock: list[float]) -> None:
+async def test_the_only_next_hop_is_not_probed(clock: list[float]) -> None:
     world = watching(World(made(ONE)), hop_of(ONE, 4))
     world.passes(5, clock)
     assert not world.heard[ONE.id]
 
 
-async def test_another_router_is_never_asked_and_left_out_when_it_is_down(clock: list[float]) -> None:
+async def test_another_router_is_never_probed_and_left_out_when_it_is_down(clock: list[float]) -> None:
     other = router(7)
     world = World(made(ONE))
     world.region.create(other, interface(7, other, GREEN, "10.0.1.7"))
@@ -167,7 +167,7 @@ async def test_hosts_that_the_database_does_not_know(clock: list[float]) -> None
     assert reached(world, 4) == {G1.id}
 
 
-async def test_where_nobody_can_be_nobody_is_asked(clock: list[float]) -> None:
+async def test_where_no_host_can_be_there_is_no_request(clock: list[float]) -> None:
     world = watching(World(made(ONE)), "10.0.1.99", hop_of(TWO, 4))
     world.passes(1, clock)
     assert reached(world, 4) == {TWO.id}

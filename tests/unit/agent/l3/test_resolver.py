@@ -95,7 +95,7 @@ async def test_the_first_packets_wait_for_the_answer(stage: Stage) -> None:
     assert [one.frame for one in stage.sent] == [THEIRS + frame[6:] for frame in frames[: resolver.MOST_PACKETS]]
 
 
-async def test_it_asks_again_and_gives_up(stage: Stage) -> None:
+async def test_it_requests_again_and_gives_up(stage: Stage) -> None:
     stage.unknown()
     stage.passes(10)
     assert len(stage.questions()) == len(resolver.PATIENCE) + 1
@@ -105,7 +105,7 @@ async def test_it_asks_again_and_gives_up(stage: Stage) -> None:
     assert len(stage.questions()) == 1, "but whoever sends again begins anew"
 
 
-async def test_nobody_asks_by_a_gateway_that_has_gone(stage: Stage, region: Region) -> None:
+async def test_no_request_comes_from_a_gateway_that_has_gone(stage: Stage, region: Region) -> None:
     """Its MAC is elsewhere now, and switches would look for it here."""
     stage.unknown()
     assert stage.questions()
@@ -115,7 +115,7 @@ async def test_nobody_asks_by_a_gateway_that_has_gone(stage: Stage, region: Regi
     assert stage.sent == []
 
 
-async def test_who_may_have_to_take_over_asks_beforehand(stage: Stage, region: Region) -> None:
+async def test_a_node_that_may_take_over_resolves_beforehand(stage: Stage, region: Region) -> None:
     """For what routes lead to, with its own MAC; and no more with the gateway's, once others have that."""
     stage.unknown()
     stage.sent.clear()
@@ -163,7 +163,7 @@ async def test_what_is_known_is_counted_by_router(stage: Stage, region: Region) 
         lambda stage: stage.says(mac=bytes(6)),
     ],
 )
-async def test_only_what_was_asked_for_is_believed(stage: Stage, say: Callable[[Stage], None]) -> None:
+async def test_only_answers_to_requests_are_believed(stage: Stage, say: Callable[[Stage], None]) -> None:
     stage.unknown()
     say(stage)
     assert stage.node.learned == {}
@@ -231,7 +231,7 @@ async def test_a_scan_fills_nothing(stage: Stage) -> None:
     assert len(stage.questions()) >= 1, "and afterwards there is room again"
 
 
-async def test_what_is_not_on_the_link_is_not_asked_for(stage: Stage) -> None:
+async def test_what_is_not_on_the_link_is_not_requested(stage: Stage) -> None:
     fields = {HANDED_UP: Why.UNKNOWN_NEXT_HOP, ROUTER: 1, NEXT_HOP[-1]: int(parsed("198.51.100.1"))}
     assert not stage.resolver.takes(PacketIn(0, fields, bytes(60)))
 

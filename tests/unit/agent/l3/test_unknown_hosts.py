@@ -159,7 +159,7 @@ async def test_an_extra_route_leads_to_it(world: World) -> None:
     assert [one["ipv4_dst"] for one in world.got[G1.id]] == [prefix("192.0.2.7").value]
 
 
-async def test_where_nobody_can_be_nobody_is_asked(world: World) -> None:
+async def test_where_no_host_can_be_there_is_no_request(world: World) -> None:
     """All ports are guarded, and the database knows their addresses: it is unreachable at once."""
     world.send(G1, to("10.0.0.99", G1))
     assert not world.heard[B1.id] and not world.heard[B2.id]
@@ -167,7 +167,7 @@ async def test_where_nobody_can_be_nobody_is_asked(world: World) -> None:
     assert (said["ipv4_src"], said["ip_proto"]) == (prefix("10.0.1.1").value, 1)
 
 
-async def test_who_waited_in_vain_is_told(world: World, clock: list[float]) -> None:
+async def test_who_waited_in_vain_gets_an_icmp_error(world: World, clock: list[float]) -> None:
     world.send(B1, to(SECOND[4]))
     world.passes(10, clock)
     assert len(world.heard[G1.id]) == len(resolver.PATIENCE) + 1
@@ -176,7 +176,7 @@ async def test_who_waited_in_vain_is_told(world: World, clock: list[float]) -> N
     assert not world.agents["hv1"].resolver._questions
 
 
-async def test_it_stays_while_it_answers_and_one_node_asks_for_all(world: World, clock: list[float]) -> None:
+async def test_it_stays_while_it_answers_and_one_node_probes_for_all(world: World, clock: list[float]) -> None:
     world.has[G1.id][SECOND[4]] = G1.mac_address
     world.send(B1, to(SECOND[4]))
     world.send(B2, to(SECOND[4], B2))

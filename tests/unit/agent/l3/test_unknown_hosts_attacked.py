@@ -38,7 +38,7 @@ def answer(frm_mac: str, address: str, *, sha: str = "", own: str = "10.0.1.1") 
         answer(G1.mac_address, SECOND[4]),
     ],
 )
-async def test_what_nobody_has_asked_for_is_not_believed(world: World, claim: Packet) -> None:
+async def test_unsolicited_answers_are_not_believed(world: World, claim: Packet) -> None:
     world.send(G1, claim)
     assert all(not agent.known for agent in world.agents.values())
     world.send(B1, to("10.0.1.21"))

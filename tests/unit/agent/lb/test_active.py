@@ -9,7 +9,7 @@ from netweft.dataplane.unixctl.client import CommandFailed
 from netweft.model.counting import ACTIVE, Counted
 
 
-async def test_what_is_open_is_told_each_time_and_what_has_ended_once(tmp_path: Path) -> None:
+async def test_open_connections_are_reported_each_time_and_their_end_once(tmp_path: Path) -> None:
     told: list[list[Counted]] = []
     side = ActiveConnections(tmp_path, 1.0, lambda: VIEW, lambda counted: told.append(list(counted)))
     listing = [entry(sport=1), entry(sport=2)]

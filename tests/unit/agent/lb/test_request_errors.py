@@ -63,7 +63,7 @@ def _asks(folder: Path, what: bytes) -> bytes:
     return b""
 
 
-async def test_what_is_no_request_is_told_once_and_a_new_worker_begins_anew(folder: Path) -> None:
+async def test_rejected_requests_are_reported_once_and_a_new_worker_begins_anew(folder: Path) -> None:
     told: list[Counted] = []
     side = RequestErrors(1.0, lambda: {BALANCER: folder, "starts": folder / "nowhere"}, told.extend)
     await side.look()

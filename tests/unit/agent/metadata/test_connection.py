@@ -113,7 +113,7 @@ async def test_a_head_has_no_body(vm: Vm) -> None:
     assert b"content-length: 2" in heard.lower() and heard.endswith(b"\r\n\r\n")
 
 
-async def test_who_closes_his_half_still_hears(vm: Vm) -> None:
+async def test_a_client_that_closes_its_half_still_gets_the_answer(vm: Vm) -> None:
     await vm.connect()
     await vm.say(get("/half"))
     vm.socket.shutdown(socket.SHUT_WR)
@@ -187,7 +187,7 @@ async def test_the_next_is_not_read_before_the_last_is_answered(vm: Vm) -> None:
     assert (await vm.hear(b"/two")).count(b"200") == 2
 
 
-async def test_who_leaves_is_asked_for_no_more(vm: Vm) -> None:
+async def test_requests_of_a_gone_client_end(vm: Vm) -> None:
     vm.house.hold.clear()
     await vm.connect()
     await vm.say(get("/one"))

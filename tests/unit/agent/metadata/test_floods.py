@@ -54,7 +54,7 @@ async def test_who_has_most_is_not_heard_and_the_zone_begins_anew(stage: Stage) 
     assert stage.asked == [(LISTING, ZONE), (FLUSH, ZONE)]
 
 
-async def test_whatever_networks_he_says_to_be_from(stage: Stage) -> None:
+async def test_whatever_networks_it_claims_to_be_from(stage: Stage) -> None:
     number = GUARDED.number & (1 << ends.NUMBER_BITS) - 1
     forged = (ends.ASKERS_6 | subnet << ends.SUBNET_AT | number for subnet in range(60))
     stage.tracked = {str(ip_address(one)): 1 for one in forged} | {requester(FREE): 5}

@@ -95,7 +95,7 @@ async def test_it_comes_is_another_one_and_goes(kernel: Kernel) -> None:
         assert server.events == ["listens", "closed"] * 2
 
 
-async def test_what_others_are_told_of_is_not_looked_at(kernel: Kernel) -> None:
+async def test_what_is_for_others_is_not_looked_at(kernel: Kernel) -> None:
     server = Server()
     async with listening(server):
         kernel.becomes(7, frozenset({"tap1"}))

@@ -60,7 +60,7 @@ def question(port_id: str = "p") -> Ask:
     return Ask(port_id=port_id, asked_from="", method="GET", target="/")
 
 
-async def test_the_server_of_the_feed_is_asked_with_the_nodes_token(tmp_path: Path) -> None:
+async def test_requests_go_to_the_feeds_server_with_the_nodes_token(tmp_path: Path) -> None:
     one, other = Server(), Server()
     async with asking(tmp_path, one, other, first=1) as server:
         assert (await server.ask(question())).body == b"p"
@@ -70,7 +70,7 @@ async def test_the_server_of_the_feed_is_asked_with_the_nodes_token(tmp_path: Pa
 
 
 @pytest.mark.parametrize("broken", [Server(500), Server(200, b"nonsense"), Server(401)])
-async def test_another_is_asked_where_one_does_not_answer(tmp_path: Path, broken: Server) -> None:
+async def test_another_server_is_tried_where_one_does_not_answer(tmp_path: Path, broken: Server) -> None:
     async with asking(tmp_path, broken, Server()) as server:
         assert (await server.ask(question())).body == b"p"
 
@@ -96,7 +96,7 @@ async def test_a_port_has_few_questions_under_way_and_keeps_nobody_waiting(tmp_p
         assert slow.most <= AT_ONCE_EACH + 1
 
 
-async def test_who_asks_on_and_on_is_answered_more_slowly_and_others_are_not(
+async def test_a_flooding_client_is_answered_more_slowly_and_others_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []

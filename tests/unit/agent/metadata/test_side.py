@@ -170,7 +170,7 @@ class Service:
         return Said(status=self.said.pop(0))
 
 
-async def test_that_nobody_answers_is_told_until_somebody_does(stage: Stage) -> None:
+async def test_missing_answers_are_reported_until_there_are_some(stage: Stage) -> None:
     """It is the host's problem, and no VM can make it up by what it asks for."""
     side = stage.side
     told = []

@@ -37,7 +37,7 @@ def test_numbers_come_round(monkeypatch: pytest.MonkeyPatch) -> None:
         here.see([seat("c"), seat("d"), seat("e")])
 
 
-def test_one_that_asks_without_end_is_left_out_for_a_while() -> None:
+def test_one_that_floods_requests_is_ignored_for_a_while() -> None:
     here = Sittings()
     here.see([seat("a"), seat("b")])
     here.listen("a", Asked.METADATA, again=False)

@@ -65,7 +65,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     return Stage(monkeypatch)
 
 
-async def test_while_there_is_room_nobody_asks_whose_they_are(stage: Stage) -> None:
+async def test_while_there_is_room_no_one_counts_them(stage: Stage) -> None:
     stage.kept = {(1, "10.0.0.1"): 2400}
     await stage.shares.look(0.0)
     assert (stage.told, stage.asked) == ([], ["netdev@ovs-netdev"])
@@ -109,7 +109,7 @@ async def test_what_strangers_fill_silences_nobody(stage: Stage) -> None:
     assert stage.told == []
 
 
-async def test_another_datapath_is_asked_and_no_more(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_another_datapath_is_read_and_no_more(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refused(*_: object) -> str:
         raise CommandFailed("no")
 

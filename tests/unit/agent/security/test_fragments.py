@@ -95,7 +95,7 @@ async def test_what_is_refused_is_tried_again(switch: Switch) -> None:
     assert switch.sizes == {"v4": 400, "v6": 400}
 
 
-async def test_conntrack_without_room_is_told_of_once(switch: Switch) -> None:
+async def test_a_full_conntrack_is_reported_once(switch: Switch) -> None:
     found = await watching(switch)
     await found.put()
     told = []

@@ -99,7 +99,7 @@ async def test_as_there_is_less_room(stage: Stage) -> None:
     assert stage.conntrack.limits == dict.fromkeys(ALL, SETTING)
 
 
-async def test_who_is_crowded_is_told_and_when_that_is_over(stage: Stage) -> None:
+async def test_crowded_zones_are_reported_and_their_end(stage: Stage) -> None:
     stage.conntrack.tracked[7 | BALANCED_ZONE] = SETTING
     for session in (1, 2, 3, 4):
         stage.side.see((), session)
@@ -126,7 +126,7 @@ async def have(stage: Stage, *zones: int) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_a_vswitchd_that_began_anew_is_told_and_one_that_forgot(
+async def test_a_restarted_vswitchd_gets_them_and_one_that_forgot(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running(stage):
@@ -196,7 +196,7 @@ async def test_a_flood_is_seen_before_conntrack_is_half_full(stage: Stage, kerne
         assert stage.side.limit == limit
 
 
-async def test_while_there_is_room_vswitchd_is_not_asked(stage: Stage, kernel: Kernel) -> None:
+async def test_while_there_is_room_vswitchd_gets_no_requests(stage: Stage, kernel: Kernel) -> None:
     await stage.side.look()
     stage.conntrack.asked.clear()
     stage.networks["red"] = 8
@@ -208,9 +208,7 @@ async def test_while_there_is_room_vswitchd_is_not_asked(stage: Stage, kernel: K
     assert "dpctl/ct-get-limits" in stage.conntrack.asked
 
 
-async def test_limits_of_the_kernel_are_taken_away_when_vswitchd_can_be_asked_again(
-    stage: Stage, kernel: Kernel
-) -> None:
+async def test_limits_of_the_kernel_are_taken_away_when_vswitchd_answers_again(stage: Stage, kernel: Kernel) -> None:
     kernel.tracked = 300_000
     await stage.side.look()
     most, stage.conntrack.most = stage.conntrack.most, None
@@ -228,7 +226,7 @@ async def test_a_kernel_that_tracks_any_number_or_none(stage: Stage, kernel: Ker
     assert (stage.side.limit, stage.conntrack.limits) == (0, {})
 
 
-async def test_a_kernel_without_limits_is_told_of_once(stage: Stage, kernel: Kernel) -> None:
+async def test_a_kernel_without_limits_is_reported_once(stage: Stage, kernel: Kernel) -> None:
     kernel.limits, kernel.tracked = False, 300_000
     with structlog.testing.capture_logs() as logs:
         for _ in range(3):

@@ -147,7 +147,7 @@ async def test_the_time_ends_it(nodes: Nodes) -> None:
     assert (found.fates, nodes.left) == ([], 0)
 
 
-async def test_what_came_just_before_the_end_is_told_of(nodes: Nodes) -> None:
+async def test_what_came_just_before_the_end_is_shown(nodes: Nodes) -> None:
     nodes.frames = {"hv1": [SENT.frame]}
     found = await Waiting(nodes).catch("p", Live(seconds=0.05), PLAN, same, stays)
     assert [fate.arrived for fate in found.fates] == [False]

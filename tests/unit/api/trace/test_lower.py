@@ -210,7 +210,7 @@ async def test_a_foreign_flow_is_deleted_by_what_ovs_ofctl_reads() -> None:
     assert fixes == ["ovs-ofctl --strict del-flows br-int icmp,nw_dst=10.0.0.2,priority=60000  # on hv1"]
 
 
-async def test_a_host_of_ovns_is_not_asked_and_named() -> None:
+async def test_a_host_of_ovns_is_not_queried_and_named() -> None:
     rows, begun = place()
     assert begun.start is not None
     assert begun.packet is not None

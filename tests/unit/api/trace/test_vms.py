@@ -54,7 +54,7 @@ def test_of_a_healthy_one_nothing(on: str) -> None:
         assert said(seen, vm, asks(vm.way.via), asks("10.0.1.77")) == []
 
 
-def test_what_was_not_heard_is_not_told() -> None:
+def test_what_was_not_received_is_not_shown() -> None:
     seen, (sender, receiver) = place("two networks")
     assert list(vms.compared(seen, sender, "hv1", Answer(id="", heard=None), {}, arrived=True)) == []
     for arrived in (False, None):
@@ -64,7 +64,7 @@ def test_what_was_not_heard_is_not_told() -> None:
         assert [one.code.code for one in found] == ["vm-silent"], "it may look for others for another reason"
 
 
-def test_who_is_asked_and_what() -> None:
+def test_queries_and_their_nodes() -> None:
     """The sender's VM gets what the far end would send; the receiver's gets nothing more than the probe."""
     _, (sender, receiver) = place("two networks")
     host, question = vms.question(sender)

@@ -15,7 +15,7 @@ def test_the_document_is_current() -> None:
     assert all(f"| `{code.code}` |" in document() for code in CODES)
 
 
-def test_each_code_is_told_by_one_check() -> None:
+def test_each_code_is_of_one_check() -> None:
     told = [code for check in CHECKS for code in check.codes]
     assert sorted(told) == sorted(CODES)
     names = [code.code for code in CODES]
@@ -23,5 +23,5 @@ def test_each_code_is_told_by_one_check() -> None:
     assert all(re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)+", name) for name in names)
 
 
-def test_only_admins_are_told_of_hosts() -> None:
+def test_only_admins_see_hosts() -> None:
     assert [code.code for code in CODES if not code.by_admin and re.search(r"\{(host|rivals)\}", code.fix)] == []

@@ -111,7 +111,7 @@ def test_a_passphrase_that_is_hashed_too_often() -> None:
     ],
     ids=range(7),
 )
-def test_what_is_more_than_anybody_asks_for(der: bytes) -> None:
+def test_what_is_beyond_all_use(der: bytes) -> None:
     assert rounds(der) > MOST_ROUNDS
 
 

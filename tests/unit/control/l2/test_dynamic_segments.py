@@ -49,7 +49,7 @@ def test_a_network_has_a_vlan_while_anybody_needs_it(cloud: Cloud) -> None:
     assert [vlans(cloud, network) for network in (one, other, third)] == [[], [], []]
 
 
-def test_it_goes_with_the_network_and_is_told_to_nodes_after_its_own(cloud: Cloud) -> None:
+def test_it_goes_with_the_network_and_is_sent_to_nodes_after_its_own(cloud: Cloud) -> None:
     network = cloud.network(**VXLAN)
     follow(cloud, "switch:a", network)
     told = objects.network(cloud.get("networks", network))

@@ -71,7 +71,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_who_was_left_is_heard_once_and_who_has_it_is_told(story: Story) -> None:
+def test_the_old_host_is_heard_once_and_the_new_one_gets_it(story: Story) -> None:
     before = story.port
     story.move("hv2")
     story.left("hv1", story.asked())
@@ -87,7 +87,7 @@ def test_the_plain_change_of_its_host_is_a_move_too(story: Story) -> None:
     assert story.has(story.asked())
 
 
-def test_nobody_else_is_heard_nor_told(story: Story) -> None:
+def test_no_other_host_is_heard_or_gets_it(story: Story) -> None:
     story.left("hv1", story.asked())
     assert story.given is None, "it has not left"
     story.create("hv2")

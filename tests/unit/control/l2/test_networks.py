@@ -28,7 +28,7 @@ def test_a_vni_is_given_to_one_network_and_comes_back(make_cloud: MakeCloud) -> 
     assert cloud.network()[ID] == 7
 
 
-def test_a_vni_asked_for_is_not_given_to_others(make_cloud: MakeCloud) -> None:
+def test_a_requested_vni_is_not_given_to_others(make_cloud: MakeCloud) -> None:
     cloud = make_cloud(vni_ranges=("7:8",))
     asked = cloud.network(**{TYPE: "vxlan", ID: 7})
     assert asked[ID] == 7
@@ -64,7 +64,7 @@ def test_a_local_network_needs_no_id(cloud: Cloud) -> None:
     assert (network[ID], network["mtu"]) == (None, 1500)
 
 
-def test_a_smaller_mtu_may_be_asked_for_and_taken_back(cloud: Cloud) -> None:
+def test_a_smaller_mtu_may_be_set_and_unset(cloud: Cloud) -> None:
     network = cloud.network(mtu=1400)
     assert network["mtu"] == 1400
     assert cloud.update("networks", network, mtu=0)["mtu"] == 1450

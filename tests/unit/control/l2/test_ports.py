@@ -60,7 +60,7 @@ def test_a_full_subnet_and_then_the_next(cloud: Cloud) -> None:
     assert ips(cloud.port(network)) == ["10.0.1.2"]
 
 
-def test_addresses_asked_for(cloud: Cloud) -> None:
+def test_requested_addresses(cloud: Cloud) -> None:
     network = cloud.network()
     one, two = cloud.subnet(network, "10.0.0.0/24"), cloud.subnet(network, "10.0.1.0/24")
     wanted = [{"ip_address": "10.0.1.9"}, {"subnet_id": one["id"]}, {"subnet_id": two["id"], "ip_address": "10.0.1.1"}]
@@ -133,7 +133,7 @@ def test_slaac_addresses_come_by_themselves_early_and_late(cloud: Cloud) -> None
     assert ips(cloud.get("ports", late)) == ["10.0.0.3"]
 
 
-def test_a_bulk_is_all_or_nothing_and_draws_around_what_is_asked_for(cloud: Cloud) -> None:
+def test_a_bulk_is_all_or_nothing_and_allocates_around_requested_ones(cloud: Cloud) -> None:
     network = cloud.network()
     cloud.subnet(network, "10.0.0.0/29")
     wanted: list[Object] = [PORT | {"network_id": network["id"]} for _ in range(3)]
@@ -172,7 +172,7 @@ def test_a_bulk_draws_no_mac_twice(make_cloud: MakeCloud) -> None:
     assert len({port["mac_address"] for port in made}) == 81
 
 
-def test_the_default_group_unless_told_otherwise(cloud: Cloud) -> None:
+def test_the_default_group_unless_set_otherwise(cloud: Cloud) -> None:
     network, open_network = cloud.network(), cloud.network(port_security_enabled=False)
     (default,) = cloud.port(network)["security_groups"]
     assert cloud.port(network)["security_groups"] == [default]

@@ -52,7 +52,7 @@ def cloud(make_cloud: MakeCloud) -> Cloud:
         (provider("local"), ("local", None, None), 1500),
     ],
 )
-def test_what_an_admin_asks_for(cloud: Cloud, asked: Object, given: tuple[object, ...], mtu: int) -> None:
+def test_what_an_admin_requests(cloud: Cloud, asked: Object, given: tuple[object, ...], mtu: int) -> None:
     network = cloud.network(**asked)
     assert (segment(network), network["mtu"]) == (given, mtu)
 

@@ -13,7 +13,7 @@ def test_each_code_is_one() -> None:
     assert set(PACKET) <= set(CODES)
 
 
-def test_only_admins_are_told_of_hosts() -> None:
+def test_only_admins_see_hosts() -> None:
     wrong = r"\{(host|interface|bridge)\}"
     assert [code.code for code in CODES if not code.by_admin and re.search(wrong, code.fix)] == []
     assert [code.code for code in CODES if code.by_admin and code in PACKET] == ["external-subnet-no-gateway"]

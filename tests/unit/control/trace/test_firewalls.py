@@ -69,6 +69,6 @@ def test_a_group_that_is_down_or_has_no_policy_that_way() -> None:
         assert [one.code.code for one in there.findings] == ["firewall-refuses"]
 
 
-def test_the_router_itself_is_not_asked_about() -> None:
+def test_packets_to_the_router_itself_are_not_filtered() -> None:
     there, _ = ways(guarded("near", "egress"), *HEALTHY["the router"][:3])
     assert there.findings == []

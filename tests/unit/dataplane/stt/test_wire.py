@@ -211,7 +211,7 @@ def test_whatever_comes_nothing_breaks(noise: bytes, at: int, more: bytes) -> No
 
 
 @is_built
-def test_who_sends_beginnings_only_loses_his_own() -> None:
+def test_who_sends_first_segments_only_loses_its_own() -> None:
     reader = Reader(most_bytes=2**20)
     mine = cut(WHOLE_FRAME, 1400, frame_id=1)
     assert reader.take_all(mine[:-1]) == []
@@ -255,7 +255,7 @@ def test_the_rest_that_does_not_come_is_not_waited_for() -> None:
 
 
 @is_built
-def test_congestion_that_the_underlay_has_seen_is_told() -> None:
+def test_congestion_on_the_underlay_is_passed_on() -> None:
     """RFC 6040, by the marks of any segment; IPv4's checksum stays right."""
     reader = Reader()
     packets = [packet(one[40:], total=9018, offset=at * 1400, tos=3 if at == 2 else 2) for at, one in

@@ -164,7 +164,7 @@ def test_a_relay_is_not_answered() -> None:
     assert ask(Type.DISCOVER, giaddr=packed("10.0.0.1")) is None
 
 
-def test_of_several_addresses_the_first_or_the_one_asked_for() -> None:
+def test_of_several_addresses_the_first_or_the_requested_one() -> None:
     second = subnet(NET, "10.8.0.0/16", id="second", gateway_ip=None)
     off = subnet(NET, "10.9.0.0/16", id="off", enable_dhcp=False)
     fixed = (FixedIp("off", "10.9.0.5"), *PORT.fixed_ips, FixedIp("second", "10.8.0.5"))

@@ -119,7 +119,7 @@ def test_to_give_it_back_changes_nothing(kind: Type) -> None:
     assert got.first(Option.STATUS) == message6.encode_status(Status.SUCCESS)
 
 
-def test_a_stateless_subnet_tells_but_does_not_give() -> None:
+def test_a_stateless_subnet_gives_options_but_no_addresses() -> None:
     lease = replace(LEASE, subnets=(replace(SUBNET, ipv6_address_mode="dhcpv6-stateless"),))
     got = ask(Type.INFORMATION_REQUEST, EVERYTHING, lease=lease)
     assert got is not None
@@ -137,7 +137,7 @@ def test_a_stateless_subnet_tells_but_does_not_give() -> None:
         {"ipv6_ra_mode": "dhcpv6-stateful"},
     ],
 )
-def test_a_router_is_who_tells_addresses(changes: dict[str, object]) -> None:
+def test_addresses_come_from_router_advertisements(changes: dict[str, object]) -> None:
     assert ask(Type.SOLICIT, CLIENT, association(), lease=replace(LEASE, subnets=(replace(SUBNET, **changes),))) is None
 
 

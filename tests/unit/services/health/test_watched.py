@@ -70,7 +70,7 @@ class Node:
         return sorted(probes, key=lambda flow: str(flow.match))
 
 
-def test_a_member_here_is_asked_as_the_balancer_would() -> None:
+def test_a_member_here_is_probed_as_the_balancer_would() -> None:
     node = Node(*network("n1", "10.0.0.0/24"), port("t1", "n1", "10.0.0.5"), BALANCER, POOL, MONITOR, MEMBER)
     node.plug("t1")
     watched = node.watched()["m1"]
@@ -96,7 +96,7 @@ def test_a_member_here_is_asked_as_the_balancer_would() -> None:
         ({"address": "10.0.0.6"}, "member"),
     ],
 )
-def test_who_is_not_asked(changes: dict[str, Any], how: str) -> None:
+def test_who_is_not_probed(changes: dict[str, Any], how: str) -> None:
     objects = {"monitor": MONITOR, "member": MEMBER, "pool": POOL, "balancer": BALANCER}
     objects[how] = replace(objects[how], **changes)
     node = Node(*network("n1", "10.0.0.0/24"), port("t1", "n1", "10.0.0.5"), *objects.values())
@@ -104,7 +104,7 @@ def test_who_is_not_asked(changes: dict[str, Any], how: str) -> None:
     assert node.watched() == {} and node.flows("metadata") == []
 
 
-def test_what_is_not_plugged_in_is_out_without_being_asked() -> None:
+def test_what_is_not_plugged_in_is_out_without_a_probe() -> None:
     node = Node(*network("n1", "10.0.0.0/24"), port("t1", "n1", "10.0.0.5"), BALANCER, POOL, MONITOR, MEMBER)
     assert "not plugged in" in node.watched()["m1"].problem
     node.plug("t1")
@@ -127,7 +127,7 @@ def test_a_port_in_a_network_that_no_router_joins_is_nobodys_to_ask() -> None:
 
 
 @pytest.mark.parametrize(("project", "is_asked"), [("p1", True), ("p2", False)])
-def test_behind_a_gateway_only_the_routers_own_project_asks(project: str, is_asked: bool) -> None:
+def test_behind_a_gateway_only_the_routers_own_project_probes(project: str, is_asked: bool) -> None:
     """The VIP is on an external network, which everybody's routers are on."""
     router = Router(id="r", project_id=project)
     inside = RouterPort(id="r-n2", network_id="n2", mac_address="fa:16:3e:0:0:1", router_id="r")
@@ -137,7 +137,7 @@ def test_behind_a_gateway_only_the_routers_own_project_asks(project: str, is_ask
     assert bool(node.watched()) == is_asked
 
 
-def test_the_same_port_asked_for_two_members_is_asked_one_way() -> None:
+def test_the_same_port_of_two_members_is_probed_one_way() -> None:
     """Two pools of one balancer with the same member: neither takes the other's flows away."""
     other = Pool(id="l2", load_balancer_id="b1", protocol="TCP", lb_algorithm="ROUND_ROBIN", healthmonitor_id="h2")
     monitor = replace(MONITOR, id="h2", pool_id="l2", type="PING")
@@ -193,7 +193,7 @@ def peer(network_id: str) -> Peer:
         ([proxy("a", "hv1"), peer("n9")], True),  # another tenant's
     ],
 )
-def test_a_member_that_no_node_has_is_asked_by_haproxys(there: list[Any], asked: bool) -> None:
+def test_a_member_that_no_node_has_is_probed_by_haproxys(there: list[Any], asked: bool) -> None:
     node = Node(*network("n1", "10.0.0.0/24"), BALANCER, POOL, MONITOR, MEMBER, *there)
     found = node.watched().values()
     assert [(one.to, one.port, one.within) for one in found] == ([("10.0.0.5", 80, "b1")] if asked else [])

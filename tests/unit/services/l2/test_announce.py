@@ -29,6 +29,6 @@ def test_to_the_wire_in_the_networks_local_vlan() -> None:
     assert packet.actions == (PushVlan(), SetField("vlan_vid", tagged(7)), Output(2))
 
 
-def test_only_physical_networks_are_told() -> None:
+def test_only_physical_networks_get_it() -> None:
     assert announcement(here(network(1, "vxlan"))) is None
     assert announcement(replace(here(network(1, "local")), uplink=None)) is None

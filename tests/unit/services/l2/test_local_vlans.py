@@ -6,7 +6,7 @@ from netweft.services.l2.local_vlans import NETWORK_KEY, SOON, LocalVlans
 OLD = Vif(iface_id="p", port_name="tap", name="tap", ofport=1, tag=1, external_ids=((NETWORK_KEY, "old"),))
 
 
-def test_what_is_given_out_is_told_once_and_what_is_taken_over_is_not() -> None:
+def test_what_is_given_out_is_reported_once_and_what_is_taken_over_is_not() -> None:
     vlans = LocalVlans(1, 4094)
     vlans.restore([OLD])
     vlans.settled()

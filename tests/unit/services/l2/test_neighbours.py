@@ -88,7 +88,7 @@ def test_an_announcement_is_heard_by_everybody(region: Region) -> None:
     assert arp(region, "10.0.0.1") == EVERYBODY
 
 
-def test_a_unicast_request_asks_the_port_itself(region: Region) -> None:
+def test_a_unicast_request_goes_to_the_port_itself(region: Region) -> None:
     asked = packets.arp(ASKER.mac_address, "10.0.0.1", "10.0.0.3", dst=FAR.mac_address)
     assert region.receivers(ASKER, asked) == [FAR.id]
 
@@ -103,7 +103,7 @@ def test_a_port_without_port_security_may_answer_with_any_mac(target: Port) -> N
 
 @pytest.mark.parametrize("claimer", [NEAR, FAR, BYSTANDER])
 @pytest.mark.parametrize("pair", ["10.0.0.2", "10.0.0.0/30"])
-def test_what_an_address_pair_names_is_asked_of_everybody(claimer: Port, pair: str) -> None:
+def test_a_request_for_an_address_pairs_address_is_flooded(claimer: Port, pair: str) -> None:
     """A pair on the port itself, too: with a MAC of its own."""
     pairs = (AddressPair(pair, "00:00:5e:00:01:07"),)
     region = made(replace(claimer, allowed_address_pairs=pairs))

@@ -52,7 +52,7 @@ def sent(table: str, node: FakeNode) -> list[tuple[object, ...]]:
     return [flow.actions for flow in flows(node, table)]
 
 
-def test_tags_say_what_other_tunnels_are_told_in_metadata() -> None:
+def test_tags_carry_what_other_tunnels_have_in_metadata() -> None:
     node = node_with(NET, OURS, *elsewhere("hv2", "192.0.2.2", THEIRS))
     vlan = node.rendering.vlans.assigned[NET.id]
     (to_peer,) = flows(node, "to_peer")

@@ -46,7 +46,7 @@ def test_each_in_its_network_with_its_tag(region: Region, here: Port, there: Por
         assert region.ids_of([delivery]) == [here.id]
 
 
-def test_who_asks_for_a_sub_ports_address_is_heard_by_it_alone_with_its_tag(region: Region) -> None:
+def test_a_request_for_a_sub_ports_address_goes_to_it_alone_with_its_tag(region: Region) -> None:
     [heard] = region.send(OTHER_BLUE, packets.arp(OTHER_BLUE.mac_address, "10.0.0.12", "10.0.0.2"))
     assert (heard.packet["vlan_vid"], heard.packet["arp_op"]) == (tagged(102), 1)
     assert region.ids_of([heard]) == [SUB_BLUE.id]

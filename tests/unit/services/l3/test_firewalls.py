@@ -59,7 +59,7 @@ def answers(region: Region, sport: int, dport: int) -> bool:
     [(FIRST, "ingress"), (SECOND, "egress")],
     ids=["into the network between", "out of it"],
 )
-def test_between_two_routers_both_policies_are_asked_and_answers_pass(guarded: RouterPort, direction: str) -> None:
+def test_between_two_routers_both_policies_are_evaluated_and_replies_pass(guarded: RouterPort, direction: str) -> None:
     region = chain(guarded)
     there, back = (ONLY_WEB, None) if direction == "ingress" else (None, ONLY_WEB)
     region.create(group(there, back))
@@ -74,7 +74,7 @@ def test_between_two_routers_both_policies_are_asked_and_answers_pass(guarded: R
     assert not answers(region, 80, 1000), "it has ended with its rule"
 
 
-def test_a_host_that_nobody_knows_is_asked_about_on_the_node_that_routes() -> None:
+def test_an_unknown_host_is_filtered_on_the_node_that_routes() -> None:
     region = chain(FIRST)
     region.create(replace(TO_RED, firewall_group_id=GROUP), group(ONLY_WEB, OPEN))
     wired = replace(RED, segments=(network(3, "vlan").segments[0],))
@@ -216,7 +216,7 @@ def outside() -> Region:
     return region
 
 
-def test_by_snat_it_is_asked_with_the_tenants_addresses_where_the_vm_is(outside: Region) -> None:
+def test_before_snat_it_is_evaluated_with_the_tenants_addresses_where_the_vm_is(outside: Region) -> None:
     heard = outside.wires["public"].heard
     for dport, passes in ((81, False), (80, True)):
         heard.clear()

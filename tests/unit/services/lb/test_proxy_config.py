@@ -48,7 +48,7 @@ def accepted(text: str, folder: Path) -> str:
 @pytest.mark.parametrize(
     "itself", ["127.0.0.1", "127.8.8.8", "0.0.0.0", "::1", "::ffff:127.0.0.1", BALANCER.vip_address, "10.0.0.20"]
 )
-def test_haproxy_never_asks_itself(itself: str) -> None:
+def test_haproxy_never_probes_itself(itself: str) -> None:
     """A request would be led there again, and again, on a host that all tenants share."""
     good, bad = HTTP.members[0], replace(HTTP.members[0], id="loop", address=itself)
     made = render(replace(HTTP, members=(good, bad), own=("10.0.0.20", "fd00::20")))

@@ -87,7 +87,7 @@ def number_of(region: Region, one: Port) -> int:
 @pytest.mark.parametrize("to", [ends.MAC, GATEWAY_MAC])
 @pytest.mark.parametrize("who", [ASKER, TWIN, FREE, SUB], ids=["guarded", "same addresses", "unguarded", "sub-port"])
 @pytest.mark.parametrize("source", ["IPv4", "link-local", "global"])
-def test_the_agent_hears_who_asks_and_he_alone_the_answer(region: Region, who: Port, source: str, to: str) -> None:
+def test_answers_go_to_the_client_alone(region: Region, who: Port, source: str, to: str) -> None:
     """Though his group lets nothing out or in."""
     src, version = link_local(who) if source == "link-local" else "2001:db8:aa:bb::99", 4 if source == "IPv4" else 6
     if source == "IPv4" or (source == "global" and who is not FREE):
@@ -114,7 +114,7 @@ def test_the_agent_hears_who_asks_and_he_alone_the_answer(region: Region, who: P
 
 @pytest.mark.parametrize("spoken", [packets.udp, packets.tcp], ids=["udp", "tcp"])
 @pytest.mark.parametrize("version", [4, 6])
-def test_names_are_asked_for_in_the_same_way(region: Region, spoken: Any, version: int) -> None:
+def test_dns_goes_the_same_way(region: Region, spoken: Any, version: int) -> None:
     kind = spoken.__name__
     src = ASKER.fixed_ips[version == 6].ip_address
     packet = spoken(ASKER.mac_address, ends.MAC, src, SERVER_6 if version == 6 else SERVER, 4000, 53)
@@ -133,7 +133,7 @@ def test_twins_have_connections_of_their_own(region: Region) -> None:
     assert region.ids_of(answer(region, other)) == [TWIN.id]
 
 
-def test_a_piece_of_a_packet_asks_nothing(region: Region) -> None:
+def test_a_fragment_is_no_request(region: Region) -> None:
     for piece in packets.fragments(asks(ASKER)):
         assert taken(region, ASKER, piece) == []
 
@@ -143,7 +143,7 @@ def test_a_guarded_port_cannot_ask_as_another(region: Region, src: str) -> None:
     assert taken(region, ASKER, asks(ASKER, src)) == []
 
 
-def test_an_unguarded_port_asks_as_itself_whatever_it_says(region: Region) -> None:
+def test_an_unguarded_port_is_itself_whatever_it_claims(region: Region) -> None:
     [asked] = taken(region, FREE, {**asks(FREE, "10.0.0.6"), "eth_src": mac(OTHER.mac_address)})
     assert number_of(region, FREE) in ends.numbers(ip_address(asked["ipv4_src"]))
     assert region.ids_of(answer(region, asked)) == [FREE.id]

@@ -111,7 +111,7 @@ def test_what_no_rule_is_needed_for(region: Region) -> None:
 
 
 @pytest.mark.parametrize("to", ["255.255.255.255", "224.0.0.251", "239.255.255.250", "ff02::2", "10.0.0.99"])
-def test_each_receiver_of_what_is_flooded_is_asked(region: Region, to: str) -> None:
+def test_each_receiver_of_a_flooded_packet_is_evaluated(region: Region, to: str) -> None:
     other = port(3, NET, "10.0.0.3", security_groups=(ANYTHING.id,))
     free = port(4, NET, "10.0.0.4", security_groups=(), port_security_enabled=False)
     region.create(other, free)

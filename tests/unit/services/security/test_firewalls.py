@@ -180,7 +180,7 @@ def test_what_a_group_refuses_a_firewall_does_not_permit(m: Made) -> None:
     assert not m.passes(m.blue, m.red, 1, 2)
 
 
-def test_an_address_group_is_asked_by_a_bit(m: Made) -> None:
+def test_an_address_group_is_matched_by_a_bit(m: Made) -> None:
     few = AddressGroup(id="000000ab-9999-4000-8000-000000000000", addresses=("10.0.0.10/32", "fd00:a::/64"))
     deny, deny6 = (rule(20 + v, "deny", ip_version=v, source_address_group_id=few.id) for v in (4, 6))
     listed = policy(4, deny, deny6, *ALL)

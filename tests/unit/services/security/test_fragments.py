@@ -147,7 +147,7 @@ def test_a_dhcp_server_elsewhere_may_answer_in_pieces(region: Region) -> None:
         assert arriving(region, FREE, to, fragments(udp(FREE, to, 68, sport=67))) == [0, 1, 2]
 
 
-def test_and_be_asked_in_pieces_by_a_vm_that_may_say_nothing_else(region: Region) -> None:
+def test_fragments_of_a_reply_pass_to_a_vm_that_may_receive_nothing_else(region: Region) -> None:
     for version, client, server in ((4, 68, 67), (6, 546, 547)):
         asks = udp(CLOSED, FREE, server, version, sport=client)
         assert arriving(region, CLOSED, FREE, fragments(asks)) == [0, 1, 2]

@@ -42,7 +42,7 @@ LISTING = (
 )
 
 
-def test_what_has_a_part_of_the_port_and_goes_on_is_told_tcp_first() -> None:
+def test_connections_of_the_port_that_go_on_are_reported_tcp_first() -> None:
     found = leaving(reversed(list(connections(LISTING))), Addresses(MOVED, [SERVER]))
     assert found[0] == Tracked(PROTO_TCP, "10.0.0.1", "10.0.0.2", 40000, 80)
     assert set(found[1:]) == {
@@ -59,7 +59,7 @@ def test_what_was_refused_is_not() -> None:
     assert not leaving([replace(asked, protocol=PROTO_SCTP)], mine)
 
 
-def test_a_busy_port_tells_so_many_and_tcp_before_the_rest() -> None:
+def test_a_busy_port_reports_a_limited_number_tcp_first() -> None:
     some = Connection(zone=1, src="10.0.0.1", dst=OUTSIDE, dport=2)
     rest = [replace(some, sport=number) for number in range(2 * MOST)]
     tcp = [replace(some, sport=number, protocol=PROTO_TCP, state="ESTABLISHED") for number in range(10)]
@@ -191,7 +191,7 @@ def numbers(packet: Packet) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("one", [TCP_ONE, Tracked(PROTO_TCP, "fd00::1", "fd00::2", 40000, 80)])
-def test_the_vm_gets_it_from_whom_it_asked_with_right_checksums(one: Tracked) -> None:
+def test_the_vm_gets_it_from_the_requested_address_with_right_checksums(one: Tracked) -> None:
     new = New(MOVED)
     for packet in provoked(new.here, [one], Addresses(MOVED, [])):
         assert packet.actions[0].field == OUT_PORT  # type: ignore[union-attr]

@@ -55,7 +55,7 @@ def test_who_has_as_many_as_may_be() -> None:
     ]
 
 
-def test_what_is_asked_and_said() -> None:
+def test_requests_and_answers() -> None:
     """Of many not in one command."""
     assert list(asked([8, 7])) == [("dpctl/ct-get-limits", "zone=7,8")]
     assert [len(words) - 1 for words in setting(dict.fromkeys(range(450), 9))] == [200, 200, 50]

@@ -74,7 +74,7 @@ def test_out_with_the_gateways_address_and_back(region: Region, frm: Port, to: s
     assert delivery.packet["ipv4_dst"] == prefix(own(frm)).value
 
 
-def test_who_asked_gets_the_answer(region: Region) -> None:
+def test_the_client_gets_the_reply(region: Region) -> None:
     sent(region, B1, SOMEBODY)
     sent(region, R2, SOMEBODY, udp_src=2000)
     assert region.ids_of(comes_in(region, answer("203.0.113.5"))) == [B1.id]
@@ -146,7 +146,7 @@ def test_answers_to_its_own_questions_go_to_the_agent(region: Region) -> None:
     assert found["arp_spa"] == prefix(NEAR).value
 
 
-def test_who_is_not_known_is_asked_for(region: Region) -> None:
+def test_an_unknown_next_hop_is_resolved(region: Region) -> None:
     assert sent(region, B2, "203.0.113.77") == []
     (found,) = region.nodes["hv1"].bridges["int"].punted
     assert found[HANDED_UP] == Why.UNKNOWN_NEXT_HOP

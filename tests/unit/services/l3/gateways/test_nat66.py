@@ -116,7 +116,7 @@ def test_its_own_address_answers_ping(region: Region) -> None:
 @pytest.mark.parametrize(
     ("asks", "snat", "becomes"), [(True, True, SNAT), (False, True, ""), (True, False, ""), (False, False, "")]
 )
-def test_where_it_is_asked_for(region: Region, asks: bool, snat: bool, becomes: str) -> None:
+def test_where_it_is_enabled(region: Region, asks: bool, snat: bool, becomes: str) -> None:
     region.create(replace(OUTSIDE, nat66=asks), replace(R, enable_snat=snat))
     region.settle()
     own = own_address(B1)

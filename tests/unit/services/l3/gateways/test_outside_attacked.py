@@ -76,7 +76,7 @@ def test_nobody_is_from_where_nobody_can_be(region: Region, frm: str) -> None:
 @pytest.mark.parametrize("by", [SERVER_MAC, GATEWAY.mac_address, F2.mac_address, "ff:ff:ff:ff:ff:ff", GROUP])
 @pytest.mark.parametrize("port", [53, 80])
 @pytest.mark.parametrize("frm", [NEAR, SERVER, "240.0.0.17"])
-def test_metadata_and_names_are_not_asked_for_from_there(region: Region, frm: str, port: int, by: str) -> None:
+def test_metadata_and_dns_are_not_reached_from_there(region: Region, frm: str, port: int, by: str) -> None:
     """Nor with what the agent takes for a VM's own address."""
     for make in (packets.tcp, packets.udp):
         for to in (SERVER, "240.0.255.5"):
@@ -95,7 +95,7 @@ def test_a_frame_from_a_routers_own_mac_goes_nowhere_further(region: Region, who
 
 
 @pytest.mark.parametrize("address", ["203.0.113.5", F1.floating_ip_address, F2.floating_ip_address])
-def test_who_says_that_he_has_an_address_of_ours_changes_nothing(region: Region, address: str) -> None:
+def test_an_announcement_of_an_address_of_ours_changes_nothing(region: Region, address: str) -> None:
     """He is not asked; one node answers, whatever he says."""
     for to in ("ff:ff:ff:ff:ff:ff", GATEWAY.mac_address, F1.mac_address):
         for op in (1, 2):

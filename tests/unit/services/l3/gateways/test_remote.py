@@ -90,7 +90,7 @@ def test_while_nobody_has_it_nobody_answers(region: Region) -> None:
     assert [left_by(region, frm) for frm in (B1, B2, R2)] == [[], [], []]
 
 
-def test_who_is_asked_in_vain_passes_it_on(region: Region) -> None:
+def test_a_node_without_it_passes_it_on(region: Region) -> None:
     """hv3 has not heard yet that hv2 has it."""
     is_at(region, "hv2", hv3="hv1")
     assert left_by(region, R2) == ["hv2"]

@@ -197,7 +197,7 @@ def test_a_floating_ip_belongs_to_the_gateway_on_its_link(region: Region, frm: P
 
 
 @pytest.mark.parametrize("one", [FIRST_PORT, OTHER_PORT])
-def test_each_answers_from_where_it_was_asked(region: Region, one: GatewayPort) -> None:
+def test_each_replies_by_the_gateway_of_the_request(region: Region, one: GatewayPort) -> None:
     """Whoever asks: not as the hash of the two addresses says."""
     heard = region.wires["public"].heard
     for to in FLOWS[:12]:
@@ -350,7 +350,7 @@ def answered(region: Region, frm: Port) -> tuple[str, int, int]:
 @pytest.mark.parametrize("ecmp", [True, False])
 @pytest.mark.parametrize("frm", [B1, B2])
 @pytest.mark.parametrize("ports", ["", "53:54", "50:60"])
-def test_who_asks_from_the_other_link_is_answered_by_the_address_that_he_asked(
+def test_a_client_on_the_other_link_is_answered_by_the_requested_address(
     region: Region, frm: Port, ecmp: bool, ports: str
 ) -> None:
     """And by its gateway.  What the port itself asks there leaves as ever.  ports: that alone lead in, in order or all
@@ -371,7 +371,7 @@ def test_who_asks_from_the_other_link_is_answered_by_the_address_that_he_asked(
 
 
 @pytest.mark.parametrize("datapath", ["system", "netdev"])
-def test_who_asks_from_the_other_link_in_fragments(region: Region, datapath: str) -> None:
+def test_a_client_on_the_other_link_in_fragments(region: Region, datapath: str) -> None:
     own = B2.fixed_ips[0].ip_address
     region.create(floating_ip(5, R, SECOND, "198.51.100.50", own))
     for node in region.nodes.values():

@@ -158,7 +158,7 @@ def test_an_operator_says_how_patient_it_is() -> None:
     assert dict(row.bfd) == BFD | {"min_rx": "300", "min_tx": "300"}
 
 
-def test_others_are_told_that_the_way_outside_is_cut() -> None:
+def test_others_learn_that_the_uplink_is_cut() -> None:
     row = session(HERE, Node(name="hv1", tunnel_ip="198.18.0.2", tunnel_types=("gre",)), cut=True)
     assert row is not None
     assert dict(row.bfd) == BFD | {"cpath_down": "true"}

@@ -109,7 +109,7 @@ def test_name_servers_are_those_that_dhcp_alone_does_not_say(region: Region) -> 
     ("mode", "four", "expected"),
     [("slaac", (), (OURS,)), ("dhcpv6-stateful", (), ()), ("slaac", ("9.9.9.9",), ()), ("slaac", ("0.0.0.0",), ())],
 )
-def test_the_node_is_name_server_where_nobody_is_told_of_another(
+def test_the_node_is_name_server_where_no_other_is_configured(
     region: Region, mode: str, four: tuple[str, ...], expected: tuple[Server, ...]
 ) -> None:
     region.create(subnet(BLUE, V6, ipv6_ra_mode=mode), subnet(BLUE, "10.0.0.0/24", dns_nameservers=four))
@@ -215,7 +215,7 @@ def test_a_solicitation_goes_to_the_agent_and_on_its_way(region: Region, src: st
     assert (asked[IN_PORT], asked[LOCAL_VLAN]) == (here.number, here.network.vlan)
 
 
-def test_where_no_router_is_the_agent_is_not_asked(region: Region) -> None:
+def test_where_no_router_is_the_agent_gets_no_solicitations(region: Region) -> None:
     assert solicit(region, G1) == []
 
 
@@ -229,7 +229,7 @@ def test_nothing_comes_from_a_vm_as_from_a_router(region: Region) -> None:
     assert region.send(B1, packets.router_advertise(B1.mac_address, link_local(B1))) == []
 
 
-def test_one_that_asks_without_end_is_not_heard_but_by_others(region: Region) -> None:
+def test_one_that_floods_solicitations_is_ignored_by_the_agent(region: Region) -> None:
     node = region.nodes["hv1"]
     node.rendering.listen(B1.id, Asked.ROUTER, again=False)
     node.settle()
@@ -249,7 +249,7 @@ def test_a_trunks_sub_port_hears_the_router_of_its_own_network(region: Region) -
     assert solicit(region, sub)[:1] == ["agent"]
 
 
-def test_a_fixed_subnet_that_is_told_wrong_harms_its_own_ports_only(region: Region) -> None:
+def test_a_wrong_prefix_harms_its_own_ports_only(region: Region) -> None:
     region.create(subnet(BLUE, V6, dns_nameservers=("nonsense:",), **SLAAC))
     region.settle()
     broken, well = region.nodes["hv1"].status(B1.id), region.nodes["hv1"].status(R1.id)

@@ -125,7 +125,7 @@ def agents(region: Region) -> int:
 
 
 @pytest.mark.parametrize(("frm", "inside", "outside"), [(B2, 205, 105), (B1, 1500, 1500)])
-def test_answers_have_the_port_that_was_asked(userspace: Region, frm: Port, inside: int, outside: int) -> None:
+def test_replies_have_the_port_of_the_request(userspace: Region, frm: Port, inside: int, outside: int) -> None:
     """Of who was asked by a datagram that was whole."""
     for turned in (True, False):
         heard = leaves(userspace, frm, inside, turned=turned)

@@ -314,7 +314,7 @@ def rules(*wanted: tuple[str, str | None]) -> SecurityGroup:
 
 
 @pytest.mark.parametrize("version", [4, 6])
-def test_the_firewall_is_asked_at_both_ends(region: Region, version: int) -> None:
+def test_the_firewall_is_evaluated_at_both_ends(region: Region, version: int) -> None:
     """Answers to what B2 asks come back; R2 may not begin."""
     closed = rules(("egress", None))
     region.create(closed, replace(B2, security_groups=(closed.id,)))
@@ -425,7 +425,7 @@ def claims(mac_address: str, address: str) -> list[Packet]:
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "fd00:a::1", text(Prefix(6, TO_BLUE_LINK_LOCAL, None))])
-def test_nobody_else_says_that_he_has_its_address(region: Region, address: str) -> None:
+def test_announcements_of_its_address_by_others_are_dropped(region: Region, address: str) -> None:
     """Neither without port security nor with an address pair that has it within."""
     pairs = tuple(AddressPair(net, B2.mac_address) for net in ("10.0.0.0/24", "fd00:a::/64", "fe80::/10"))
     region.create(FREE, paired := replace(B2, allowed_address_pairs=pairs))
