@@ -237,7 +237,7 @@ INT = Pipeline.of(
         "per destination: a load balancer member's answers go to from_member.  What is for a guarded port goes through "
         "conntrack, unless it already has; multicast and broadcast skip it",
         match=fields(OUT_PORT, ANSWERED, FLOODED, TRIAL, *FRAGMENTS, "udp_src", "ipv4_dst", "ipv6_dst", "ct_state")
-        | fields(ORIGIN, "ipv4_src", "ipv6_src", "icmpv4_type", *SOURCE_PORTS),
+        | fields(ORIGIN, "eth_dst", "ipv4_src", "ipv6_src", "icmpv4_type", *SOURCE_PORTS),
         set=fields(PIECE, ORIGIN),
         next=("from_member", "ingress_state", "ingress_groups", "commit", "ingress_qos"),
         again=("pieces",),

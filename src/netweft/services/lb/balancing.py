@@ -22,11 +22,12 @@ from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_ICMPV6, PROTO_SC
 from netweft.dataplane.openflow.flow import Action, Controller, Ct, CtClear, Meter, Move, Multipath, Nat, SetField
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.services import qos
-from netweft.services.addresses import Prefix, mac, prefix
+from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, mac, prefix
 from netweft.services.fields import (
     AGENT,
     ASKED_BACK,
     BALANCED_ZONE,
+    CROWD,
     FLOODED,
     LEAVING,
     LOCAL_VLAN,
@@ -306,7 +307,9 @@ def _asked_back(owner: int, says: Mapping[str, Value]) -> Iterator[BridgeFlow]:
     whole: dict[str, Value] = {**says, ORIGIN: (0, ASKED_BACK), "ip_frag": fragments.NONE}
     zone = Move(LOCAL_VLAN, ORIGIN, bits=16)
     back = (zone, SetField(ORIGIN, BALANCED_ZONE, BALANCED_ZONE), _tracked(FROM_MEMBER))
-    yield INGRESS.flow(ANSWERS[INGRESS], owner, {**whole, FLOODED: 0}, *back)
+    # unicast, also where several ports share the client's MAC; a multicast frame is nobody's answer
+    to_client: dict[str, Value] = {FLOODED: (0, CROWD), "eth_dst": (0, MAC_ANY_MULTICAST)}
+    yield INGRESS.flow(ANSWERS[INGRESS], owner, {**whole, **to_client}, *back)
     leaving = SetField(ORIGIN, LEAVING, LEAVING)
     yield TO_OUTSIDE.flow(ANSWERS[TO_OUTSIDE], owner, whole, leaving, *back)
 

@@ -11,6 +11,7 @@ from netweft.dataplane.openflow.flow import Ct, Flow, Multipath
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.model import (
     AddressGroup,
+    AddressPair,
     BandwidthLimit,
     Listener,
     LoadBalancer,
@@ -122,6 +123,26 @@ def test_there_and_back(region: Region, client: Port, at: Port, version: int) ->
         assert back.packet[f"ipv{version}_src"] == prefix(VIPS[version]).value
         assert back.packet["tcp_src"] == 80
         assert back.packet["eth_dst"] == mac(client.mac_address)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("at", [B1, R1, R2], ids=["in the VIP's network", "in another", "on another node"])
+def test_a_client_with_the_mac_of_an_address_pair(region: Region, at: Port, version: int) -> None:
+    """VRRP: what is for such a MAC goes to all that may have it; on the client's node each copy comes from the VIP."""
+    virtual, shared = {4: "10.0.0.77", 6: "fd00:a::77"}, "00:00:5e:00:01:07"
+    pairs = tuple(AddressPair(virtual[each], shared) for each in virtual)
+    for one in (B1, B2):
+        region.create(replace(one, allowed_address_pairs=pairs))
+    balanced(region, member(1, at, version))
+    says = packets.tcp(shared, LB.vip_mac_address, virtual[version], VIPS[version], 40000, 80)
+    client = B2 if at == B1 else B1
+    (there,) = region.send(client, {**says, "ip_ttl": 64})
+    assert region.ids_of([there]) == [at.id]
+    by = shared if at.network_id == BLUE.id else TO_RED.mac_address
+    reply = packets.tcp(at.mac_address, by, own(at, version), virtual[version], 8080, 40000)
+    copies = region.send(at, {**reply, "ip_ttl": 64})
+    heard = [one.packet for one in copies if region.ids_of([one]) == [client.id]]
+    assert [(one[f"ipv{version}_src"], one["tcp_src"]) for one in heard] == [(prefix(VIPS[version]).value, 80)]
 
 
 @pytest.mark.parametrize("version", [4, 6])
