@@ -21,7 +21,7 @@ from tests.netns.lb.test_proxied_balancers import NODES, by, masters, secret
 
 from netweft.lab.commands import in_namespace
 
-SCRIPT = Path(__file__).parents[2] / "attacks.py"
+SCRIPT = Path(__file__).parents[2] / "proxy_attacks.py"
 OURS, THEIRS = "10.63.0.100", "10.64.0.100"
 SECONDS = 2.0  # of each attack
 CLIENTS = ("connections", "half-open", "slow", "resets", "continued", "garbage", "requests")

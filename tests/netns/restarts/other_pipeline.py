@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 NAME = "netweft.services.integration_tables"
-FRONT = '    Table(\n        "priority_tag",\n        "a tag of VLAN 0'
+FRONT = '    Table(\n        "priority_tag",'
 MORE = """    Table(
         "admission",
         "of a version to come",

@@ -21,13 +21,22 @@ class Receiver:
         self._does = does
         self.connections = self.sent = 0
         self.url = ""
+        self._open: set[asyncio.StreamWriter] = set()
 
     async def met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._open.add(writer)
         with suppress(OSError, asyncio.IncompleteReadError):
             await reader.readuntil(b"\r\n\r\n")
             await self._does(reader, writer)
         writer.close()
+
+    async def leave(self) -> None:
+        """What it still sends or waits for ends."""
+        for writer in self._open:
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
 
     async def pour(self, writer: asyncio.StreamWriter, piece: bytes, times: int) -> None:
         for _ in range(times):
@@ -47,6 +56,7 @@ async def receiving(does: Callable[[Receiver], Does], userinfo: str = "") -> Asy
     finally:
         await client.close()
         server.close()
+        await receiver.leave()
 
 
 @pytest.fixture(autouse=True)

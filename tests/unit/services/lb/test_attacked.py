@@ -26,7 +26,7 @@ from tests.unit.services.lb.trees import BALANCER, listener, member, pool
 from netweft.services.lb.proxy.config import Tree, render
 
 pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="needs HAProxy")
-ATTACKS = Path(__file__).parents[3] / "attacks.py"
+ATTACKS = Path(__file__).parents[3] / "proxy_attacks.py"
 SECONDS = 3.0  # of each attack
 _SERVER = """
 import http.server, sys
