@@ -251,8 +251,18 @@ def test_who_may_only_answer_says_no_more_once_nobody_can_ask(lab: Lab, stage: S
             made = {"protocol": "udp", "external_port": PORT, **to}
             forwarded += "/" + cloud.request("POST", forwarded, {"port_forwarding": made})["port_forwarding"]["id"]
     with lab.inside_namespace(outside(lab), "capture") as there, lab.inside(red, "capture") as here:
-        with lab.inside_namespace(outside(lab), "say", floating, str(PORT), "8"):
-            its_answer = answer(heard(here, bytes(range(8))), b"answer")
+        asked: list[bytes] = []
+
+        def leads_in() -> bool:
+            with lab.inside_namespace(outside(lab), "say", floating, str(PORT), "8"):
+                while line := here.line_within(0.5):
+                    if bytes(range(8)) in (frame := bytes.fromhex(line)):
+                        asked.append(frame)
+                        return True
+            return False
+
+        until(leads_in, "it leads in")
+        its_answer = answer(asked[0], b"answer")
 
         def says() -> bool:
             lab.send_frames(red, its_answer)

@@ -84,10 +84,10 @@ def test_a_machine_that_is_no_vm_is_on_the_vlan_of_its_port(lab: Lab, racks: Rac
 def test_what_is_not_ours_stays_and_a_plan_says_what_is_missing(lab: Lab, racks: Racks) -> None:
     racks.vsctl("set", "Port", "hv1-1", "trunks=77,142,4095")
     network = lab.network("10.22.0.0/24", **vlan(142))
+    other = lab.add_vm("hv1", lab.network("10.23.0.0/24", **vlan(143)))
+    until(lambda: racks.carries(143, "hv1-1"), "143 beside them: by now the driver has seen what was there")
     machine = lab.add_vm("hv1", network)
     until(lambda: racks.carries(142, "up1"), "142 on the way up")
-    other = lab.add_vm("hv1", lab.network("10.23.0.0/24", **vlan(143)))
-    until(lambda: racks.carries(143, "hv1-1"), "143 beside them")
     lab.remove_vm(machine)
     lab.remove_vm(other)
     until(lambda: not racks.carries(142, "up1") and not racks.carries(143, "hv1-1"), "both gone")
