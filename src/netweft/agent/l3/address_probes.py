@@ -54,8 +54,8 @@ class Asking:
         silence: Silence = SOON,
     ) -> None:
         """Unless it is being probed already.  questions: None as long as they cannot be sent.  is_free: called once.
-        most: seconds to wait for one who answers to release it.  silence: seconds without an answer after which
-        it is free."""
+        most: seconds to wait for one who answers to release it.  silence: how many unanswered probes in a row make
+        it free."""
         task = self._tasks.get(id)
         if task is None or task.done():  # done: it has failed
             self._tasks[id] = asyncio.create_task(self._ask(id, questions, is_free, most, silence))
