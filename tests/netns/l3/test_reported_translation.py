@@ -4,6 +4,7 @@ Each test names where: projects on GitHub, and the number of the issue or pull r
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
@@ -29,6 +30,7 @@ from tests.netns.l3.test_reported import they_are_let_in as they_are_let_in
 from tests.netns.l3.test_reported import way_out as way_out
 from tests.netns.l3.test_routing import address
 
+from netweft.lab.layout import LabError
 from netweft.lab.vm import Vm
 
 EXCEEDED_6 = b"\x86\xdd\x3a\x03"  # IPv6, ICMPv6, and its type
@@ -237,7 +239,9 @@ def test_what_a_floating_ip_let_in_ends_with_it(lab: Lab, stage: Stage, floating
 
 
 @pytest.mark.parametrize("by", ["floating IP", "forwarded port"])
-def test_who_may_only_answer_says_no_more_once_nobody_can_ask(lab: Lab, stage: Stage, floating: str, by: str) -> None:
+def test_who_may_only_answer_says_no_more_once_nobody_can_ask(
+    lab: Lab, stage: Stage, floating: str, by: str, request: pytest.FixtureRequest
+) -> None:
     """Its answers would go on by the gateway's address, for as long as it sends them."""
     red = stage.red
     with lab.cloud() as cloud:
@@ -250,6 +254,13 @@ def test_who_may_only_answer_says_no_more_once_nobody_can_ask(lab: Lab, stage: S
             to = {"internal_port_id": red.port_id, "internal_ip_address": address(red), "internal_port": PORT}
             made = {"protocol": "udp", "external_port": PORT, **to}
             forwarded += "/" + cloud.request("POST", forwarded, {"port_forwarding": made})["port_forwarding"]["id"]
+
+    def forget() -> None:  # before the floating IP, which it would keep
+        with lab.cloud() as cloud, suppress(LabError):
+            cloud.request("DELETE", forwarded)
+
+    if by == "forwarded port":
+        request.addfinalizer(forget)
     with lab.inside_namespace(outside(lab), "capture") as there, lab.inside(red, "capture") as here:
         asked: list[bytes] = []
 

@@ -49,7 +49,13 @@ def test_what_is_done_while_the_northbound_is_away_is_there_when_it_is_back(lab:
     with lab.cloud() as cloud:
         with lab.away("ovn-nb"):
             port = cloud.create("ports", network_id=network)
-        until(lambda: port["id"] in nbctl(lab, "show"), "it is written", seconds=PATIENCE)
+
+        def is_written() -> bool:
+            with suppress(LabError):  # ovsdb-server is on its way
+                return port["id"] in nbctl(lab, "show")
+            return False
+
+        until(is_written, "it is written", seconds=PATIENCE)
         cloud.delete("ports", port["id"])
 
 
